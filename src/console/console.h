@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The console on a workstation: sends lines to a running server's control socket and prints its answers. */
+#ifndef HOLDFAST_CONSOLE_CONSOLE_H
+#define HOLDFAST_CONSOLE_CONSOLE_H
+
+/* argv holds what follows `console`. Returns an exit code: 0 every command was done, 1 one was not, 2 wrong
+ * usage. */
+int console_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include "disk/ops.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int folder_of(void *self)
+{
+    return *(int *)self;
+}
+
+static int op_open(void *self, const char *name, bool create)
+{
+    int fd =
+        openat(folder_of(self), name, (create ? O_RDWR | O_CREAT : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return fd < 0 ? -errno : fd;
+}
+
+static int op_close(void *self, int file)
+{
+    (void)self;
+    return close(file) == 0 ? 0 : -errno;
+}
+
+static int64_t op_read_at(void *self, int file, void *out, size_t len, uint64_t offset)
+{
+    (void)self;
+    size_t done = 0;
+    while (done < len) {
+        ssize_t n = pread(file, (uint8_t *)out + done, len - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            break;
+        done += (size_t)n;
+    }
+    return (int64_t)done;
+}
+
+static int64_t op_write_at(void *self, int file, const void *in, size_t len, uint64_t offset)
+{
+    (void)self;
+    size_t done = 0;
+    while (done < len) {
+        ssize_t n = pwrite(file, (const uint8_t *)in + done, len - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO;
+        done += (size_t)n;
+    }
+    return (int64_t)done;
+}
+
+static int op_truncate(void *self, int file, uint64_t size)
+{
+    (void)self;
+    return ftruncate(file, (off_t)size) == 0 ? 0 : -errno;
+}
+
+static int op_flush(void *self, int file)
+{
+    (void)self;
+    return fdatasync(file) == 0 ? 0 : -errno;
+}
+
+static int op_rename(void *self, const char *from, const char *to)
+{
+    return renameat(folder_of(self), from, folder_of(self), to) == 0 ? 0 : -errno;
+}
+
+static int op_remove(void *self, const char *name)
+{
+    return unlinkat(folder_of(self), name, 0) == 0 ? 0 : -errno;
+}
+
+static int op_flush_folder(void *self)
+{
+    return fsync(folder_of(self)) == 0 ? 0 : -errno;
+}
+
+/* getdents64(2) into a buffer on the stack: the C library's opendir would allocate. */
+static uint32_t op_next_number(void *self, const char *prefix, uint32_t after)
+{
+    struct entry {
+        uint64_t inode;
+        int64_t offset;
+        uint16_t size;
+        uint8_t type;
+        char name[];
+    };
+    _Alignas(8) char buffer[4096];
+    uint32_t best = 0;
+    size_t prefix_len = strlen(prefix);
+    if (lseek(folder_of(self), 0, SEEK_SET) < 0)
+        return 0;
+    for (;;) {
+        long n = syscall(SYS_getdents64, folder_of(self), buffer, sizeof buffer);
+        if (n <= 0)
+            return best;
+        for (long at = 0; at < n;) {
+            const struct entry *e = (const struct entry *)(buffer + at);
+            unsigned number;
+            int end = 0;
+            if (strncmp(e->name, prefix, prefix_len) == 0 &&
+                sscanf(e->name + prefix_len, "-%8u.log%n", &number, &end) == 1 && end == 13 &&
+                e->name[prefix_len + 13] == 0 && number > after && (best == 0 || number < best))
+                best = number;
+            at += e->size;
+        }
+    }
+}
+
+struct disk_ops disk_ops_posix(int *slot)
+{
+    return (struct disk_ops){.self = slot,
+                             .open = op_open,
+                             .close = op_close,
+                             .read_at = op_read_at,
+                             .write_at = op_write_at,
+                             .truncate = op_truncate,
+                             .flush = op_flush,
+                             .rename = op_rename,
+                             .remove = op_remove,
+                             .flush_folder = op_flush_folder,
+                             .next_number = op_next_number};
+}

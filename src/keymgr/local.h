@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The embedded key manager, for workstations, tests and sites without a cloud. Its root key is a file of 32
+ * bytes; keys are wrapped with AES-256-GCM, the Unique Identifier as associated data. Records are appended to
+ * the log `records`. Removing the root key's file revokes every key within the check interval, as deleting a
+ * root key in a cloud does.
+ */
+#ifndef HOLDFAST_KEYMGR_LOCAL_H
+#define HOLDFAST_KEYMGR_LOCAL_H
+
+#include "base/region.h"
+#include "disk/log_writer.h"
+#include "keymgr/keymgr.h"
+
+#define LOCAL_ROOT_KEY_FILE "root.key"
+#define LOCAL_LOG           "records"
+
+struct local_keymgr;
+
+/* Carves its memory: `slots` living records. Called twice, first to plan. */
+struct local_keymgr *local_carve(struct region *region, size_t slots);
+
+/*
+ * Makes the root key if the folder has neither it nor records, replays the records. STATUS_FAILED with a text
+ * in why: the folder cannot be read, records exist without a root key, or a file is of another version.
+ */
+MUST_USE enum status local_open(struct local_keymgr *local, size_t slots, const struct disk_ops *ops,
+                                struct disk *disk, char *why, size_t why_cap);
+
+struct keymgr local_keymgr(struct local_keymgr *local);
+
+/* Bytes of damage passed over when the records were read, and records read, for the log. */
+uint64_t local_damaged_bytes(const struct local_keymgr *local);
+size_t local_record_count(const struct local_keymgr *local);
+
+#endif

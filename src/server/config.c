@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/config.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+
+#define SECOND    1000ull
+#define MINUTE    (60 * SECOND)
+#define HOUR      (60 * MINUTE)
+#define DAY       (24 * HOUR)
+#define AT(field) offsetof(struct config, field)
+
+static const struct setting settings[] = {
+    {"state folder", SETTING_TEXT, AT(state_folder), ".", 0, 0, NULL,
+     "Folder of keys, certificates, journal, clients and the local key manager; it belongs to the server "
+     "alone."},
+    {"control socket", SETTING_TEXT, AT(control_socket), "control.sock", 0, 0, NULL,
+     "Socket in the state folder that the console speaks to; only the server's own user may open it."},
+    {"server name", SETTING_TEXT, AT(server_name), "holdfast", 0, 0, NULL,
+     "Name in the server certificates, when the server makes them at its first start."},
+    {"server listen", SETTING_TEXT, AT(listen), "[::]:5696", 0, 0, NULL,
+     "Address and port for KMIP: 192.0.2.11:5696, [::1]:5696, or [::]:5696 for every address."},
+    {"server connections", SETTING_NUMBER, AT(connections), "256", 4, 4096, NULL,
+     "Connections at once, 24 KiB each; vCenter uses two, every ESXi host with vSAN one or two."},
+    {"server per-source", SETTING_NUMBER, AT(per_source), "64", 1, 4096, NULL,
+     "Connections from one address that have not authenticated yet; more are closed, so one machine cannot "
+     "take every slot."},
+    {"server handshake-timeout", SETTING_DURATION, AT(handshake_timeout_ms), "10s", 100, 10 * MINUTE, NULL,
+     "From the connection to the end of the TLS handshake; ten times what a slow link needs."},
+    {"server idle-timeout", SETTING_DURATION, AT(idle_timeout_ms), "10m", 100, DAY, NULL,
+     "Without a request; twice vCenter's polling interval of five minutes."},
+    {"server request-timeout", SETTING_DURATION, AT(request_timeout_ms), "20s", 100, 10 * MINUTE, NULL,
+     "From the first byte of a request to its answer; longer than a key manager's slow answer, shorter than "
+     "a person's patience."},
+    {"tls compat", SETTING_CHOICE, AT(tls_compat), "off", 0, 0, "off on",
+     "Also offers static RSA key exchange, for vCenter 6.5 to 7.0; it has no forward secrecy."},
+    {"clients expiry", SETTING_CHOICE, AT(client_expiry), "warn", 0, 0, "warn enforce",
+     "Whether an enrolled certificate that has expired is still accepted; a forgotten date should not stop "
+     "machines."},
+    {"keymanager type", SETTING_CHOICE, AT(keymanager), "local", 0, 0, "local",
+     "Where the root key is: local is the embedded key manager on this machine's disk."},
+    {"cache check-interval", SETTING_DURATION, AT(check_interval_ms), "30s", 100, HOUR, NULL,
+     "How often the key manager is asked about the root key; keys are erased within this time after it was "
+     "revoked."},
+    {"cache offline-lease", SETTING_DURATION, AT(offline_lease_ms), "4h", SECOND, 30 * DAY, NULL,
+     "How long keys in memory are served while the key manager cannot be reached."},
+    {"store objects", SETTING_NUMBER, AT(objects), "16384", 16, 1000000, NULL,
+     "Objects that the catalogue holds; one for each encrypted VM, host and vSAN disk group, and every "
+     "re-key adds one."},
+    {"store record-bytes", SETTING_NUMBER, AT(record_bytes), "672", 256, 8192, NULL,
+     "Memory for the record of one object, on average; a key with vCenter's six attributes takes about 640."},
+    {"store flush-window", SETTING_DURATION, AT(flush_window_ms), "2s", 0, MINUTE, NULL,
+     "How long changes that are safe in the journal are collected before the key manager gets them."},
+    {"store commit", SETTING_CHOICE, AT(commit), "journal", 0, 0, "journal keymgr",
+     "keymgr: every change waits for the key manager, not only those that make, revoke and destroy objects."},
+    {"store journal", SETTING_CHOICE, AT(journal), "on", 0, 0, "off on",
+     "off: nothing is kept on this disk but what the local key manager keeps; every change waits for the key "
+     "manager."},
+    {"kmip lease-time", SETTING_DURATION, AT(lease_time_ms), "1h", SECOND, 365 * DAY, NULL,
+     "KMIP's attribute Lease Time: how long a client may use an object before it asks again."},
+    {"memory lock", SETTING_CHOICE, AT(memory_lock), "required", 0, 0, "required best-effort",
+     "required: the server does not start when its memory cannot be locked against swapping."},
+    {"log level", SETTING_CHOICE, AT(log_level), "info", 0, 0, "error warning info debug",
+     "What is written to standard error."},
+};
+
+const struct setting *setting_at(size_t i)
+{
+    return i < COUNT_OF(settings) ? &settings[i] : NULL;
+}
+
+size_t config_words(struct span line, struct span words[SETTING_WORDS])
+{
+    size_t count = 0, at = 0;
+    while (at < line.len) {
+        uint8_t c = line.ptr[at];
+        if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
+            at++;
+            continue;
+        }
+        if (c == '#' && count == 0)
+            return 0;
+        if (count == SETTING_WORDS)
+            return SETTING_WORDS + 1;
+        size_t from = at;
+        if (c == '"') {
+            from = ++at;
+            while (at < line.len && line.ptr[at] != '"')
+                at++;
+            words[count++] = span_of(line.ptr + from, at - from);
+            at++;
+            continue;
+        }
+        while (at < line.len && line.ptr[at] != ' ' && line.ptr[at] != '\t' && line.ptr[at] != '\r' &&
+               line.ptr[at] != '\n')
+            at++;
+        words[count++] = span_of(line.ptr + from, at - from);
+    }
+    return count;
+}
+
+/* 30s, 5m, 4h, 3d, 250ms */
+static enum status read_duration(struct span text, uint64_t *out)
+{
+    static const struct {
+        const char *unit;
+        uint64_t ms;
+    } units[] = {{"ms", 1}, {"s", SECOND}, {"m", MINUTE}, {"h", HOUR}, {"d", DAY}};
+    size_t digits = 0;
+    while (digits < text.len && text.ptr[digits] >= '0' && text.ptr[digits] <= '9')
+        digits++;
+    uint64_t number;
+    enum status status = number_read(span_of(text.ptr, digits), 1000000000, &number);
+    if (status != STATUS_OK)
+        return status;
+    for (size_t i = 0; i < COUNT_OF(units); i++)
+        if (span_equal(span_of(text.ptr + digits, text.len - digits), span_of_text(units[i].unit))) {
+            *out = number * units[i].ms;
+            return STATUS_OK;
+        }
+    return STATUS_MALFORMED;
+}
+
+static void print_duration(struct buf *out, uint64_t ms)
+{
+    if (ms % DAY == 0 && ms != 0)
+        buf_print(out, "%llud", (unsigned long long)(ms / DAY));
+    else if (ms % HOUR == 0 && ms != 0)
+        buf_print(out, "%lluh", (unsigned long long)(ms / HOUR));
+    else if (ms % MINUTE == 0 && ms != 0)
+        buf_print(out, "%llum", (unsigned long long)(ms / MINUTE));
+    else if (ms % SECOND == 0)
+        buf_print(out, "%llus", (unsigned long long)(ms / SECOND));
+    else
+        buf_print(out, "%llums", (unsigned long long)ms);
+}
+
+/* The i-th of words apart by blanks; empty behind the last. */
+static struct span choice_at(const char *choices, size_t i)
+{
+    for (;;) {
+        size_t len = strcspn(choices, " ");
+        if (i-- == 0 || len == 0)
+            return span_of(choices, len);
+        choices += len;
+        choices += *choices == ' ';
+    }
+}
+
+static bool fail_range(const struct setting *s, char *why, size_t cap)
+{
+    char least[24] = "", most[24] = "";
+    struct buf l = buf_over(least, sizeof least), m = buf_over(most, sizeof most);
+    if (s->type == SETTING_DURATION) {
+        print_duration(&l, s->least);
+        print_duration(&m, s->most);
+        snprintf(why, cap, "%s is a time from %s to %s, as 250ms, 30s, 5m, 4h or 3d", s->path, least, most);
+    } else {
+        snprintf(why, cap, "%s is a number from %llu to %llu", s->path, (unsigned long long)s->least,
+                 (unsigned long long)s->most);
+    }
+    return false;
+}
+
+static bool set_text(char *field, const struct setting *s, struct span value, char *why, size_t cap)
+{
+    bool printable = value.len > 0 && value.len < PATH_MAX_BYTES;
+    for (size_t i = 0; printable && i < value.len; i++)
+        printable = value.ptr[i] >= ' ' && value.ptr[i] < 0x7f;
+    if (!printable) {
+        snprintf(why, cap, "%s is a text of 1 to %d printable ASCII characters", s->path, PATH_MAX_BYTES - 1);
+        return false;
+    }
+    memcpy(field, value.ptr, value.len);
+    field[value.len] = 0;
+    return true;
+}
+
+static bool set_choice(uint64_t *field, const struct setting *s, struct span value, char *why, size_t cap)
+{
+    for (size_t i = 0; choice_at(s->choices, i).len != 0; i++)
+        if (span_equal(value, choice_at(s->choices, i))) {
+            *field = i;
+            return true;
+        }
+    snprintf(why, cap, "%s is one of: %s", s->path, s->choices);
+    return false;
+}
+
+static bool set_value(struct config *config, const struct setting *s, struct span value, char *why,
+                      size_t cap)
+{
+    uint8_t *field = (uint8_t *)config + s->offset;
+    uint64_t number = 0;
+    switch (s->type) {
+    case SETTING_TEXT:
+        return set_text((char *)field, s, value, why, cap);
+    case SETTING_CHOICE:
+        return set_choice((uint64_t *)(void *)field, s, value, why, cap);
+    case SETTING_NUMBER:
+    case SETTING_DURATION:
+        break;
+    }
+    enum status status =
+        s->type == SETTING_NUMBER ? number_read(value, s->most, &number) : read_duration(value, &number);
+    if (status != STATUS_OK || number < s->least || number > s->most)
+        return fail_range(s, why, cap);
+    memcpy(field, &number, sizeof number);
+    return true;
+}
+
+/* Whether the words before the value are this setting's path. */
+static bool path_is(const struct setting *s, const struct span *words, size_t count)
+{
+    const char *path = s->path;
+    for (size_t i = 0; i < count; i++) {
+        struct span part = span_of(path, strcspn(path, " "));
+        if (part.len == 0 || !span_equal(part, words[i]))
+            return false;
+        path += part.len;
+        path += *path == ' ';
+    }
+    return *path == 0;
+}
+
+bool config_set(struct config *config, const struct span *words, size_t count, bool *is_client, char *why,
+                size_t cap)
+{
+    *is_client = false;
+    if (count > 0 &&
+        (span_equal(words[0], span_of_text("client")) || span_equal(words[0], span_of_text("authority")) ||
+         span_equal(words[0], span_of_text("user")))) {
+        *is_client = true;
+        return true;
+    }
+    if (count < 2) {
+        snprintf(why, cap, "a line is: set <path> <value>");
+        return false;
+    }
+    for (size_t i = 0; i < COUNT_OF(settings); i++)
+        if (path_is(&settings[i], words, count - 1))
+            return set_value(config, &settings[i], words[count - 1], why, cap);
+    struct buf out = buf_over(why, cap);
+    buf_add_text(&out, "no such setting:");
+    for (size_t i = 0; i + 1 < count; i++) {
+        buf_add_text(&out, " ");
+        buf_add_printable(&out, words[i]);
+    }
+    return false;
+}
+
+void config_defaults(struct config *config)
+{
+    char why[128];
+    memset(config, 0, sizeof *config);
+    for (size_t i = 0; i < COUNT_OF(settings); i++)
+        if (!set_value(config, &settings[i], span_of_text(settings[i].normal), why, sizeof why))
+            abort(); /* a default outside its own bounds: our own bug */
+}
+
+void config_show(const struct config *config, const struct setting *s, struct buf *out)
+{
+    const uint8_t *field = (const uint8_t *)config + s->offset;
+    uint64_t number;
+    if (s->type == SETTING_TEXT) {
+        buf_add_text(out, (const char *)field);
+        return;
+    }
+    memcpy(&number, field, sizeof number);
+    if (s->type == SETTING_DURATION) {
+        print_duration(out, number);
+    } else if (s->type == SETTING_NUMBER) {
+        buf_print(out, "%llu", (unsigned long long)number);
+    } else {
+        struct span word = choice_at(s->choices, number);
+        buf_print(out, "%.*s", (int)word.len, (const char *)word.ptr);
+    }
+}
+
+void config_write_table(struct buf *out)
+{
+    buf_add_text(out, "| setting | default | values | what it is for |\n| --- | --- | --- | --- |\n");
+    for (size_t i = 0; i < COUNT_OF(settings); i++) {
+        const struct setting *s = &settings[i];
+        buf_print(out, "| `%s` | `%s` | ", s->path, s->normal);
+        if (s->type == SETTING_TEXT) {
+            buf_add_text(out, "text");
+        } else if (s->type == SETTING_CHOICE) {
+            buf_add_text(out, s->choices);
+        } else if (s->type == SETTING_NUMBER) {
+            buf_print(out, "%llu to %llu", (unsigned long long)s->least, (unsigned long long)s->most);
+        } else {
+            print_duration(out, s->least);
+            buf_add_text(out, " to ");
+            print_duration(out, s->most);
+        }
+        buf_print(out, " | %s |\n", s->help);
+    }
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Settings: lines "set <path> <value>", one grammar for the file, the console, the seed and the export. Every
+ * setting is a row in one table. A bad line is named with its number and reason, and nothing of the file is
+ * applied.
+ */
+#ifndef HOLDFAST_SERVER_CONFIG_H
+#define HOLDFAST_SERVER_CONFIG_H
+
+#include "base/buf.h"
+#include "base/status.h"
+
+#define PATH_MAX_BYTES 200
+#define SETTING_WORDS  8
+
+struct config {
+    char state_folder[PATH_MAX_BYTES];
+    char control_socket[PATH_MAX_BYTES];
+    char server_name[PATH_MAX_BYTES];
+    char listen[PATH_MAX_BYTES];
+    uint64_t connections;
+    uint64_t per_source;
+    uint64_t handshake_timeout_ms;
+    uint64_t idle_timeout_ms;
+    uint64_t request_timeout_ms;
+    uint64_t tls_compat;    /* 1: static RSA key exchange too */
+    uint64_t client_expiry; /* 1: expired client certificates are refused */
+    uint64_t keymanager;    /* 0: local */
+    uint64_t check_interval_ms;
+    uint64_t offline_lease_ms;
+    uint64_t objects;
+    uint64_t record_bytes; /* of memory for each object, on average */
+    uint64_t flush_window_ms;
+    uint64_t commit;  /* 1: every change waits for the key manager */
+    uint64_t journal; /* 0: none */
+    uint64_t lease_time_ms;
+    uint64_t memory_lock; /* 1: best effort */
+    uint64_t log_level;
+};
+
+enum setting_type { SETTING_TEXT, SETTING_NUMBER, SETTING_DURATION, SETTING_CHOICE };
+
+struct setting {
+    const char *path;
+    enum setting_type type;
+    size_t offset;        /* in struct config */
+    const char *normal;   /* the default, as it would be typed */
+    uint64_t least, most; /* of numbers; of durations in milliseconds */
+    const char *choices;  /* words apart by blanks; the value is the place */
+    const char *help;     /* one sentence with the reason */
+};
+
+/* The i-th row; NULL behind the last. */
+const struct setting *setting_at(size_t i);
+
+void config_defaults(struct config *config);
+
+/* Splits a line into words (with "quoted text"); returns how many, 0 for blank lines and comments,
+ * SETTING_WORDS + 1 for too many. */
+size_t config_words(struct span line, struct span words[SETTING_WORDS]);
+
+/*
+ * Applies one line, without its "set". False with a text in why. Lines of clients, authorities and users are
+ * not settings: *is_client becomes true and nothing is done.
+ */
+MUST_USE bool config_set(struct config *config, const struct span *words, size_t count, bool *is_client,
+                         char *why, size_t why_cap);
+
+/* The value of a setting as it would be typed. */
+void config_show(const struct config *config, const struct setting *setting, struct buf *out);
+
+/* The table of all settings in Markdown, for the README. */
+void config_write_table(struct buf *out);
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include "server/loop.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "server/conn.h"
+#include "server/control.h"
+
+/* Even with nothing to do the loop turns now and then, so that no forgotten deadline can stop the world. */
+#define LONGEST_SLEEP_MS 1000
+
+static void watch(struct server *s, int fd, short events)
+{
+    s->fds[s->fds_count++] = (struct pollfd){.fd = fd, .events = events};
+}
+
+/* The order in which fds are watched: connections first, so that the i-th place is the i-th live connection.
+ */
+struct places {
+    size_t conns, signals, disk, listener, control, consoles;
+};
+
+static bool has_room(const struct server *s)
+{
+    if (s->live_count < s->config.connections)
+        return true;
+    for (uint32_t i = 0; i < s->live_count; i++)
+        if (s->conns[s->live[i]].phase != CONN_OPEN)
+            return true; /* one that has not authenticated may have to make room */
+    return false;
+}
+
+static struct places watch_all(struct server *s)
+{
+    struct places at;
+    s->fds_count = 0;
+    for (uint32_t i = 0; i < s->live_count; i++) {
+        const struct conn *c = &s->conns[s->live[i]];
+        watch(s, c->fd, conn_interest(c));
+    }
+    at.conns = s->fds_count;
+    at.signals = s->fds_count;
+    watch(s, s->signal_fd, POLLIN);
+    at.disk = s->fds_count;
+    watch(s, s->disk.fd, POLLIN);
+    at.listener = s->fds_count;
+    watch(s, has_room(s) ? s->listen_fd : -1, POLLIN);
+    at.control = s->fds_count;
+    watch(s, s->control_fd, POLLIN);
+    at.consoles = s->fds_count;
+    for (size_t i = 0; i < CONTROL_SLOTS; i++)
+        watch(s, s->controls[i].fd, control_interest(&s->controls[i]));
+    return at;
+}
+
+static int sleep_ms(const struct server *s)
+{
+    uint64_t deadline = s->now.mono_ms + LONGEST_SLEEP_MS;
+    uint64_t store = store_deadline(&s->store);
+    if (store < deadline)
+        deadline = store;
+    if (control_is_busy(s))
+        return 0;
+    for (uint32_t i = 0; i < s->live_count; i++) {
+        const struct conn *c = &s->conns[s->live[i]];
+        if (c->ready)
+            return 0;
+        if (c->deadline_ms < deadline)
+            deadline = c->deadline_ms;
+        if (c->running && c->request.deadline_ms < deadline)
+            deadline = c->request.deadline_ms;
+    }
+    return deadline <= s->now.mono_ms ? 0 : (int)(deadline - s->now.mono_ms);
+}
+
+static void take_signals(struct server *s)
+{
+    struct signalfd_siginfo info;
+    while (read(s->signal_fd, &info, sizeof info) == sizeof info) {
+        if (info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM)
+            s->stop = true;
+        if (info.ssi_signo == SIGCHLD)
+            s->disk.lost = true;
+    }
+}
+
+/* What a connection has to do: an event, a request to ask again for, a deadline. */
+static bool is_due(const struct server *s, const struct conn *c, short events)
+{
+    return events != 0 || c->running || c->ready || c->wants_large || c->out_len != 0 ||
+           s->now.mono_ms >= c->deadline_ms;
+}
+
+/*
+ * Connections that are open come first, whatever the rest does. Of those in their handshake a few take a
+ * step, since a step may cost a private-key operation; the next turn begins with the ones behind them.
+ */
+static void turn_conns(struct server *s, const short *events, const uint32_t *slots, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct conn *c = &s->conns[slots[i]];
+        if (c->phase != CONN_FREE && c->phase != CONN_HANDSHAKE && is_due(s, c, events[i]))
+            conn_turn(s, c, events[i]);
+    }
+    int steps = 0;
+    uint32_t start = count == 0 ? 0 : s->turn_start % (uint32_t)count;
+    for (size_t k = 0; k < count; k++) {
+        size_t i = (start + k) % count;
+        struct conn *c = &s->conns[slots[i]];
+        if (c->phase != CONN_HANDSHAKE || !is_due(s, c, events[i]))
+            continue;
+        if (events[i] != 0 && steps++ >= HANDSHAKE_STEPS_A_TURN)
+            break;
+        s->turn_start = (uint32_t)i + 1;
+        conn_turn(s, c, events[i]);
+    }
+}
+
+static void accept_some(struct server *s)
+{
+    for (int i = 0; i < ACCEPTS_A_TURN && has_room(s); i++) {
+        struct sockaddr_in6 peer = {.sin6_family = AF_INET6};
+        socklen_t len = sizeof peer;
+        int fd = accept4(s->listen_fd, (struct sockaddr *)(void *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0)
+            return;
+        conn_open(s, fd, &peer);
+    }
+}
+
+void loop_turn(struct server *s)
+{
+    struct places at = watch_all(s);
+    int sleep = sleep_ms(s);
+    poll(s->fds, s->fds_count, sleep);
+    /* The clock is read once, behind the sleep: everything in this turn happens at the same time. */
+    s->now = clock_read();
+    s->log.unix_s = s->tls.trust.now_s = s->now.unix_s;
+    if (s->fds[at.signals].revents != 0)
+        take_signals(s);
+    /* Answers of disk and key manager first, so that requests which wait for them find them in this turn. */
+    if (s->fds[at.disk].revents != 0)
+        disk_turn(&s->disk);
+    store_turn(&s->store, s->now);
+    /* Closing a connection changes the list, so this turn's list is kept. */
+    uint32_t *slots = s->live + s->config.connections;
+    short *events = (short *)(void *)(s->live + 2 * s->config.connections);
+    for (size_t i = 0; i < at.conns; i++) {
+        slots[i] = s->live[i];
+        events[i] = s->fds[i].revents;
+    }
+    turn_conns(s, events, slots, at.conns);
+    if (s->fds[at.listener].revents != 0)
+        accept_some(s);
+    control_turn(s, s->fds[at.control].revents != 0, &s->fds[at.consoles]);
+}
+
+void loop_run(struct server *s)
+{
+    while (!s->stop) {
+        loop_turn(s);
+        if (s->disk.lost) {
+            log_write(&s->log, LOG_ERROR, "disk",
+                      "the disk process has ended; the server stops, start it again");
+            return;
+        }
+    }
+}

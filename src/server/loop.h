@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The loop: one thread, one poll. */
+#ifndef HOLDFAST_SERVER_LOOP_H
+#define HOLDFAST_SERVER_LOOP_H
+
+#include "server/server.h"
+
+/* One turn; sleeps at most until the nearest deadline. */
+void loop_turn(struct server *server);
+/* Turns until a signal asks to stop, or the disk process is lost. */
+void loop_run(struct server *server);
+
+/* Places in the poll array beside connections: listener, control socket, signals, disk, consoles, key
+ * manager. */
+#define LOOP_OTHER_FDS 32
+
+#endif

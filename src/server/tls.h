@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TLS 1.2 on the server's side (RFC 5246), behind an interface that another engine could stand behind. Never
+ * waits: it moves what the socket has and takes, and says what it waits for.
+ */
+#ifndef HOLDFAST_SERVER_TLS_H
+#define HOLDFAST_SERVER_TLS_H
+
+#include "crypto/keypair.h"
+#include "server/tls_trust.h"
+
+/* A key of the server with its certificate. */
+struct tls_identity {
+    bool in_use;
+    struct keypair key;
+    br_x509_certificate chain[1];
+    uint8_t der[CERTIFICATE_MAX];
+};
+
+/* A resumable session, and whose it is. */
+struct tls_session {
+    br_ssl_session_parameters parameters;
+    int client;
+    uint32_t client_serial;
+    int authority;
+};
+
+struct tls_server;
+
+/* The class pointer stands first, as BearSSL wants it. */
+struct tls_policy {
+    const br_ssl_server_policy_class *vtable;
+    struct tls_server *server;
+    const struct tls_identity *chosen; /* for this connection */
+};
+struct tls_cache {
+    const br_ssl_session_cache_class *vtable;
+    struct tls_server *server;
+};
+
+/* What all connections share. */
+struct tls_server {
+    struct tls_identity rsa, ec;
+    bool compat; /* static RSA key exchange too */
+    struct trust_shared trust;
+    struct tls_cache cache;
+    struct tls_session *sessions; /* TLS_SESSIONS */
+    uint64_t full, resumed, failed;
+};
+
+struct tls {
+    br_ssl_server_context engine;
+    struct trust trust;
+    struct tls_policy policy;
+    struct tls_server *server;
+    bool broken; /* the socket failed or ended */
+    bool resumed;
+    bool counted;
+    uint8_t io[BR_SSL_BUFSIZE_MONO];
+};
+
+enum tls_state {
+    TLS_HANDSHAKE,
+    TLS_OPEN,
+    TLS_CLOSED /* in order, or by an error: tls_error tells */
+};
+
+void tls_server_init(struct tls_server *server, struct clients *clients, struct tls_session *sessions);
+
+void tls_begin(struct tls *tls, struct tls_server *server);
+/* Wipes everything. */
+void tls_end(struct tls *tls);
+
+enum tls_state tls_state(const struct tls *tls);
+/* Poll interest: POLLIN, POLLOUT, or 0. */
+short tls_interest(const struct tls *tls);
+
+/* Sends what waits to be sent, as far as the socket takes it. */
+void tls_flush(struct tls *tls, int fd);
+/*
+ * Receives one record at the most (its head and its body), and sends what waits. A handshake step, the costly
+ * part of which is one private-key operation, is done inside.
+ */
+void tls_move(struct tls *tls, int fd);
+
+/* Whether the peer's bytes wait to be taken by tls_read. */
+bool tls_readable(const struct tls *tls);
+/* Takes up to `cap` bytes that the peer sent. */
+size_t tls_read(struct tls *tls, uint8_t *out, size_t cap);
+/* Gives up to `len` bytes to the engine; what it takes is sent by tls_move. */
+size_t tls_write(struct tls *tls, const uint8_t *in, size_t len);
+/* Whether anything given is still unsent. */
+bool tls_unsent(const struct tls *tls);
+/* Says goodbye (close_notify), once all is sent. */
+void tls_close(struct tls *tls);
+
+/* 0, or BearSSL's error number; and words for it. */
+int tls_error(const struct tls *tls);
+const char *tls_error_text(int error);
+/* The alert (RFC 5246 s7.2) that tells the peer of this error, as a record in the clear; its length, 0
+ * without one. */
+size_t tls_alert(const struct tls *tls, uint8_t out[7]);
+/* "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256" ... Constant text. */
+const char *tls_suite_name(const struct tls *tls);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whose certificate is good. The enrolled ones are matched by the SHA-256 of their exact bytes, before any
+ * signature is checked: self-signed, without Extended Key Usage or expired are all normal for vCenter.
+ * Certificates of enrolled authorities go through BearSSL's chain validation.
+ */
+#ifndef HOLDFAST_SERVER_TLS_TRUST_H
+#define HOLDFAST_SERVER_TLS_TRUST_H
+
+#include <bearssl_ssl.h>
+
+#include "server/clients.h"
+
+/* Validations of chains at once; each needs 3.2 KiB for the moment of one handshake. */
+#define TRUST_CHAINS 8
+
+struct trust_chain {
+    bool in_use;
+    br_x509_minimal_context minimal;
+};
+
+struct trust_shared {
+    struct clients *clients;
+    bool refuse_expired;
+    int64_t now_s;
+    struct trust_chain chains[TRUST_CHAINS];
+};
+
+/* Of one connection. The class pointer stands first, as BearSSL wants it. */
+struct trust {
+    const br_x509_class *vtable;
+    struct trust_shared *shared;
+    br_sha256_context hash;
+    struct trust_chain *chain; /* while an authority's certificate is being validated */
+    uint32_t certificates;
+    bool has_fingerprint;
+    uint8_t fingerprint[SHA256_BYTES]; /* of the certificate offered */
+    int client;                        /* slot, or -1 */
+    int authority;                     /* index, or -1 */
+};
+
+void trust_init(struct trust *trust, struct trust_shared *shared);
+/* Gives back what a handshake that broke off still holds. */
+void trust_release(struct trust *trust);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one place that reads network bytes. Every item is checked as it is taken: type, length for the type,
+ * room, padding of zeros, Boolean 0 or 1, UTF-8. A structure is entered by a reader narrowed to its length.
+ */
+#ifndef HOLDFAST_TTLV_READER_H
+#define HOLDFAST_TTLV_READER_H
+
+#include "base/status.h"
+#include "ttlv/ttlv.h"
+
+struct ttlv_reader {
+    const uint8_t *at;
+    const uint8_t *end;
+};
+
+static inline struct ttlv_reader ttlv_reader_over(struct span bytes)
+{
+    return (struct ttlv_reader){.at = bytes.ptr, .end = bytes.ptr + bytes.len};
+}
+
+static inline struct ttlv_reader ttlv_enter(const struct ttlv_item *structure)
+{
+    return ttlv_reader_over(structure->value);
+}
+
+/* STATUS_OK with the next item, STATUS_END behind the last, STATUS_MALFORMED when its bytes break KMIP 1.4
+ * s9.1.1. */
+MUST_USE enum status ttlv_next(struct ttlv_reader *reader, struct ttlv_item *item);
+
+/*
+ * Walks everything inside, at most `depth` structures deep, without recursion.
+ * STATUS_MALFORMED, or STATUS_TOO_LARGE when nested deeper. depth is at most TTLV_DEPTH_MAX.
+ */
+MUST_USE enum status ttlv_check(struct span bytes, unsigned depth);
+
+/* Values of items whose type the caller has looked at. */
+int32_t ttlv_integer(const struct ttlv_item *item);
+int64_t ttlv_long(const struct ttlv_item *item);         /* Long Integer and Date-Time */
+uint32_t ttlv_enumeration(const struct ttlv_item *item); /* Enumeration and Interval */
+bool ttlv_boolean(const struct ttlv_item *item);
+
+/*
+ * The fields of a structure in the order that the specification gives them. Each take looks whether the next
+ * item has this tag; errors stick, and fields_end tells of the first one.
+ */
+enum fields_error {
+    FIELDS_OK,
+    FIELDS_MALFORMED,  /* not TTLV */
+    FIELDS_WRONG_TYPE, /* the tag is right, the type is not */
+    FIELDS_MISSING,    /* a field that has to be there is not */
+    FIELDS_REPEATED,   /* a field that may stand once stands again */
+    FIELDS_UNKNOWN     /* an item that does not belong here */
+};
+
+struct fields {
+    struct ttlv_reader reader;
+    struct ttlv_item next;
+    bool has_next;
+    enum fields_error error;
+    uint32_t tag; /* what the error is about */
+    uint32_t last_taken;
+};
+
+void fields_begin(struct fields *fields, struct span structure_value);
+/* True and the item when the next one has this tag and type. */
+bool fields_take(struct fields *fields, uint32_t tag, enum ttlv_type type, struct ttlv_item *item);
+/* The same for a field of any type (Attribute Value). */
+bool fields_take_any(struct fields *fields, uint32_t tag, struct ttlv_item *item);
+/* The same for a field that has to be there. */
+bool fields_need(struct fields *fields, uint32_t tag, enum ttlv_type type, struct ttlv_item *item);
+/* Whether the next item has this tag, without taking it. */
+bool fields_peek(const struct fields *fields, uint32_t tag);
+/* Demands that nothing is left. */
+enum fields_error fields_end(struct fields *fields);
+
+#endif
