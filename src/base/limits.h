@@ -36,6 +36,9 @@
 /* milliseconds that a refused or finished connection may take to read our last bytes. */
 #define LINGER_MS 2000
 
+/* bytes; it is sent back with every answer. VMware uses 8. */
+#define UNIQUE_BATCH_ITEM_ID_MAX 64
+
 /* bytes; one attribute value. VMware's longest is a VM name of 80 characters, the profiles ask for 128. */
 #define ATTRIBUTE_VALUE_MAX 1024
 /* bytes; one attribute name. */

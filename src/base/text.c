@@ -18,7 +18,7 @@ void hex_write(struct span in, char separator, bool upper, char *out, size_t out
 {
     const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
     size_t n = 0;
-    for (size_t i = 0; i < in.len && n + 4 <= out_cap; i++) {
+    for (size_t i = 0; i < in.len && n + 3 + (i != 0 && separator != 0) <= out_cap; i++) {
         if (i != 0 && separator != 0)
             out[n++] = separator;
         out[n++] = digits[in.ptr[i] >> 4];

@@ -64,6 +64,20 @@ static enum status keep_rsa(const br_rsa_private_key *from, struct keypair *out)
     return STATUS_OK;
 }
 
+static enum status keep_ec(const br_ec_private_key *from, struct keypair *out)
+{
+    size_t most = from->curve == BR_EC_secp256r1 ? 32 : from->curve == BR_EC_secp384r1 ? 48 : 0;
+    if (most == 0)
+        return STATUS_REFUSED;
+    if (from->xlen == 0 || from->xlen > most)
+        return STATUS_MALFORMED;
+    size_t used = 0;
+    out->kind = KEYPAIR_EC;
+    out->ec = *from;
+    keep(out, &used, &out->ec.x, from->xlen);
+    return STATUS_OK;
+}
+
 enum status keypair_read_der(struct span der, struct keypair *out)
 {
     br_skey_decoder_context decoder;
@@ -76,12 +90,7 @@ enum status keypair_read_der(struct span der, struct keypair *out)
             status = keep_rsa(br_skey_decoder_get_rsa(&decoder), out);
         } else {
             const br_ec_private_key *from = br_skey_decoder_get_ec(&decoder);
-            size_t used = 0;
-            out->kind = KEYPAIR_EC;
-            out->ec = *from;
-            keep(out, &used, &out->ec.x, from->xlen);
-            status =
-                from->curve == BR_EC_secp256r1 || from->curve == BR_EC_secp384r1 ? STATUS_OK : STATUS_REFUSED;
+            status = keep_ec(from, out);
         }
     }
     wipe(&decoder, sizeof decoder);

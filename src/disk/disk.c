@@ -107,7 +107,11 @@ enum status disk_start(struct disk *disk, const struct disk_ops *ops)
 
 void disk_stop(struct disk *disk)
 {
+    struct packet packet;
     shutdown(disk->fd, SHUT_WR);
+    while (recv(disk->fd, &packet, sizeof packet, 0) > 0)
+        continue; /* answers that nobody takes must not keep the disk process from its end */
+    wipe(&packet, sizeof packet);
     while (waitpid(disk->child, NULL, 0) < 0 && errno == EINTR)
         continue;
     close(disk->fd);

@@ -83,6 +83,7 @@ struct disk_worker {
         bool failed;   /* the segment is given up after a failed write; appends fail until the next one */
         uint64_t good; /* bytes known to be whole */
     } logs[4];
+    int flush_error; /* the first since disk_worker_flush, wherever the flush happened */
 };
 void disk_worker_init(struct disk_worker *worker, const struct disk_ops *ops);
 /* 0 or an errno. For reads, *out_len bytes are put into out (DISK_BYTES_MAX). */

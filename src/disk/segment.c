@@ -124,8 +124,12 @@ static enum status open_next_segment(struct log_replay *r)
             r->have = r->at = 0;
             return STATUS_OK;
         }
+        uint8_t behind;
+        bool more = r->ops->read_at(r->ops->self, r->file, &behind, 1, SEGMENT_HEADER) > 0;
         r->ops->close(r->ops->self, r->file);
         r->file = -1;
+        if (more && status == STATUS_MALFORMED)
+            r->damaged_bytes += SEGMENT_HEADER; /* and all behind it, which nobody can read any more */
         if (n < 0 || status == STATUS_REFUSED)
             return n < 0 ? STATUS_FAILED : status;
         r->torn_bytes += (uint64_t)n;

@@ -27,27 +27,27 @@ static struct worker_log *find_log(struct disk_worker *w, const char *name)
     return NULL;
 }
 
-static int flush_log(struct disk_worker *w, struct worker_log *log)
+static void flush_log(struct disk_worker *w, struct worker_log *log)
 {
     if (!log->dirty)
-        return 0;
+        return;
     log->dirty = false;
     int n = w->ops->flush(w->ops->self, log->file);
-    if (n < 0)
-        log->failed =
-            true; /* after a failed flush nobody knows what the medium holds: the segment is given up */
-    return -n;
+    if (n >= 0)
+        return;
+    /* After a failed flush nobody knows what the medium holds: the segment is given up. */
+    log->failed = true;
+    if (w->flush_error == 0)
+        w->flush_error = -n;
 }
 
 int disk_worker_flush(struct disk_worker *w)
 {
-    int first = 0;
-    for (size_t i = 0; i < COUNT_OF(w->logs); i++) {
-        int error = flush_log(w, &w->logs[i]);
-        if (first == 0)
-            first = error;
-    }
-    return first;
+    for (size_t i = 0; i < COUNT_OF(w->logs); i++)
+        flush_log(w, &w->logs[i]);
+    int error = w->flush_error;
+    w->flush_error = 0;
+    return error;
 }
 
 static int make_segment(struct disk_worker *w, struct worker_log *log, const struct disk_request *q,
@@ -55,7 +55,7 @@ static int make_segment(struct disk_worker *w, struct worker_log *log, const str
 {
     char name[SEGMENT_NAME];
     const struct disk_ops *ops = w->ops;
-    int error = flush_log(w, log);
+    flush_log(w, log);
     if (log->file >= 0)
         ops->close(ops->self, log->file);
     segment_name(log->name, q->number, name);
@@ -75,7 +75,7 @@ static int make_segment(struct disk_worker *w, struct worker_log *log, const str
     }
     log->failed = false;
     log->good = header.len;
-    return error;
+    return 0;
 }
 
 static int append(struct disk_worker *w, struct worker_log *log, const struct disk_request *q,
@@ -92,6 +92,19 @@ static int append(struct disk_worker *w, struct worker_log *log, const struct di
     log->good += bytes.len;
     log->dirty = true;
     return 0;
+}
+
+/* The removal is on the medium before it is answered: an older segment must not outlive the entries that undo
+ * its own. */
+static int drop_segment(struct disk_worker *w, struct worker_log *log, const struct disk_request *q)
+{
+    char name[SEGMENT_NAME];
+    flush_log(w, log);
+    segment_name(q->name, q->number, name);
+    int n = w->ops->remove(w->ops->self, name);
+    if (n == 0 || n == -ENOENT)
+        n = w->ops->flush_folder(w->ops->self);
+    return -n;
 }
 
 static int read_segment(struct disk_worker *w, const struct disk_request *q, uint8_t *out, size_t *out_len)
@@ -165,13 +178,8 @@ int disk_worker_do(struct disk_worker *w, const struct disk_request *q, struct s
         return make_segment(w, log, q, bytes);
     case DISK_APPEND:
         return append(w, log, q, bytes);
-    case DISK_DROP: {
-        char name[SEGMENT_NAME];
-        int error = flush_log(w, log);
-        segment_name(q->name, q->number, name);
-        int n = error != 0 ? -error : w->ops->remove(w->ops->self, name);
-        return n < 0 && n != -ENOENT ? -n : 0;
-    }
+    case DISK_DROP:
+        return drop_segment(w, log, q);
     case DISK_READ:
         return read_segment(w, q, out, out_len);
     case DISK_PART:

@@ -13,13 +13,22 @@
  * Entries of the log `records`:
  *   1 PUT     Unique Identifier (16), generation (4), zero (4), record id (8), record
  *   2 DELETE  record id (8)
+ *   3 CHECK   a constant sealed under the root key: tells the right root key from another one
  * The record id is the serial of the entry that the record was first put with; it stays when the entry is
  * appended anew.
  */
-enum { ENTRY_PUT = 1, ENTRY_DELETE = 2 };
+enum { ENTRY_PUT = 1, ENTRY_DELETE = 2, ENTRY_CHECK = 3 };
 #define PUT_HEAD     32
 #define PUT_ID_AT    24
 #define DELETE_BYTES 8
+
+static const char check_text[16] = "holdfast root 1";
+#define CHECK_BYTES (sizeof check_text + SEAL_OVERHEAD)
+
+/* Segments that the log may have beyond twice what lives. */
+#define SPARE_SEGMENTS 3
+/* Steps of emptying a segment in one turn; most wait for the disk. */
+#define CLEAN_STEPS_A_TURN 8
 
 /* A wrapped key: format 1, zeros, the sealed 32 bytes. */
 #define WRAPPED_BYTES (8 + KEK_BYTES + SEAL_OVERHEAD)
@@ -55,12 +64,26 @@ struct local_keymgr {
     size_t count;
     uint64_t damaged_bytes;
     uint64_t live_bytes;
-    uint32_t oldest;
+    bool has_check;
+    uint8_t check[CHECK_BYTES];
+    uint32_t check_segment;
+    uint32_t oldest; /* segment */
+    struct local_cleaning {
+        uint32_t segment; /* being emptied; 0 none */
+        size_t at;        /* place in the table */
+        bool again;       /* this pass found something */
+        enum { CLEAN_LOOK, CLEAN_READ, CLEAN_APPEND, CLEAN_FLUSH, CLEAN_DROP } step;
+        uint64_t failures; /* of the disk when it began */
+        uint64_t id;       /* of the record under way */
+        struct log_place place;
+        size_t len;
+        uint8_t data[RECORD_MAX + PUT_HEAD];
+    } cleaning;
     struct local_record *records;
     struct local_call calls[KEYMGR_CALLS];
     size_t next_take;
     struct keymgr_listed page[KEYMGR_PAGE];
-    struct keymgr_listed deleted[KEYMGR_PAGE]; /* the newest removals, a ring */
+    struct keymgr_listed deleted[KEYMGR_PAGE]; /* the newest removals, newest first */
     size_t deleted_count;
 };
 
@@ -178,6 +201,10 @@ static enum status replay(struct local_keymgr *l, const struct disk_ops *ops, st
             struct local_record *r = find(l, be64_get(e.payload.ptr));
             if (r != NULL)
                 forget(l, r);
+        } else if (e.type == ENTRY_CHECK && e.payload.len == CHECK_BYTES) {
+            memcpy(l->check, e.payload.ptr, CHECK_BYTES);
+            l->has_check = true;
+            l->check_segment = e.segment;
         }
     }
     l->damaged_bytes = replay->damaged_bytes;
@@ -185,17 +212,39 @@ static enum status replay(struct local_keymgr *l, const struct disk_ops *ops, st
     return status == STATUS_END ? STATUS_OK : status;
 }
 
+/* Under a temporary name first: half a root key must never stand in the place of a whole one. */
 static enum status write_new_root_key(struct local_keymgr *l, const struct disk_ops *ops)
 {
+    static const char temporary[] = LOCAL_ROOT_KEY_FILE ".tmp";
     random_bytes(l->root_key, sizeof l->root_key);
-    int file = ops->open(ops->self, LOCAL_ROOT_KEY_FILE, true);
+    int file = ops->open(ops->self, temporary, true);
     if (file < 0)
         return STATUS_FAILED;
-    int64_t n = ops->write_at(ops->self, file, l->root_key, sizeof l->root_key, 0);
+    int64_t n = ops->truncate(ops->self, file, 0);
+    if (n >= 0)
+        n = ops->write_at(ops->self, file, l->root_key, sizeof l->root_key, 0);
     if (n >= 0)
         n = ops->flush(ops->self, file);
     ops->close(ops->self, file);
+    if (n >= 0)
+        n = ops->rename(ops->self, temporary, LOCAL_ROOT_KEY_FILE);
     return n >= 0 && ops->flush_folder(ops->self) >= 0 ? STATUS_OK : STATUS_FAILED;
+}
+
+/* Whether this is the root key that the records were wrapped under. */
+static bool root_key_is_right(const struct local_keymgr *l, const uint8_t key[SEAL_KEY_BYTES])
+{
+    uint8_t text[sizeof check_text];
+    return !l->has_check ||
+           seal_open(key, span_of(NULL, 0), span_of(l->check, CHECK_BYTES), text) == STATUS_OK;
+}
+
+static bool append_check(struct local_keymgr *l, struct log_place *place)
+{
+    if (!log_append(&l->log, ENTRY_CHECK, span_of(l->check, CHECK_BYTES), span_of(NULL, 0), place))
+        return false;
+    l->check_segment = place->segment;
+    return true;
 }
 
 static enum status load_root_key(struct local_keymgr *l, const struct disk_ops *ops)
@@ -236,7 +285,15 @@ enum status local_open(struct local_keymgr *l, size_t slots, const struct disk_o
         return STATUS_OK; /* records without their root key: revoked, and it may come back */
     if (status != STATUS_OK)
         snprintf(why, why_cap, "%s is not a readable file of 32 bytes", LOCAL_ROOT_KEY_FILE);
-    return status == STATUS_OK ? STATUS_OK : STATUS_FAILED;
+    if (status != STATUS_OK)
+        return STATUS_FAILED;
+    if (!l->has_check) {
+        struct log_place place;
+        seal_make(l->root_key, span_of(NULL, 0), span_of(check_text, sizeof check_text), l->check);
+        l->has_check = append_check(l, &place);
+    }
+    l->has_root_key = root_key_is_right(l, l->root_key);
+    return STATUS_OK;
 }
 
 static void answer_new_key(struct local_keymgr *l, struct local_call *c)
@@ -260,21 +317,29 @@ static void answer_unwrap(struct local_keymgr *l, struct local_call *c)
     c->answer.data = span_of(NULL, 0);
 }
 
+/* The records with the smallest ids above the cursor: removals meanwhile can neither hide one nor show one
+ * twice. */
 static void answer_list(struct local_keymgr *l, struct local_call *c)
 {
+    const struct local_record *page[KEYMGR_PAGE];
     size_t n = 0;
-    uint64_t at = c->call.cursor;
-    for (; at < l->capacity && n < KEYMGR_PAGE; at++) {
-        const struct local_record *r = &l->records[at];
-        if (r->id == 0)
+    for (size_t k = 0; k < l->capacity; k++) {
+        const struct local_record *r = &l->records[k];
+        if (r->id <= c->call.cursor || (n == KEYMGR_PAGE && r->id > page[n - 1]->id))
             continue;
-        memcpy(l->page[n].uid, r->uid, UUID_BYTES);
-        id_write(r->id, l->page[n].record_id);
-        l->page[n++].generation = r->generation;
+        size_t i = n < KEYMGR_PAGE ? n++ : n - 1;
+        for (; i > 0 && page[i - 1]->id > r->id; i--)
+            page[i] = page[i - 1];
+        page[i] = r;
+    }
+    for (size_t i = 0; i < n; i++) {
+        memcpy(l->page[i].uid, page[i]->uid, UUID_BYTES);
+        id_write(page[i]->id, l->page[i].record_id);
+        l->page[i].generation = page[i]->generation;
     }
     c->answer.listed = l->page;
     c->answer.listed_count = n;
-    c->answer.cursor = at < l->capacity ? at : 0;
+    c->answer.cursor = n == KEYMGR_PAGE ? page[n - 1]->id : 0;
 }
 
 /* What needs no disk is answered when it is taken up. */
@@ -376,7 +441,9 @@ static void finish_delete(struct local_keymgr *l, struct local_call *c)
         c->answer.result = KEYMGR_NO_RECORD;
         return;
     }
-    struct keymgr_listed *d = &l->deleted[l->deleted_count < KEYMGR_PAGE ? l->deleted_count++ : 0];
+    size_t kept = l->deleted_count < KEYMGR_PAGE ? l->deleted_count++ : KEYMGR_PAGE - 1;
+    struct keymgr_listed *d = l->deleted; /* newest first */
+    memmove(d + 1, d, kept * sizeof *d);
     memcpy(d->uid, r->uid, UUID_BYTES);
     id_write(r->id, d->record_id);
     d->generation = r->generation;
@@ -385,14 +452,14 @@ static void finish_delete(struct local_keymgr *l, struct local_call *c)
 
 static void finish_state(struct local_keymgr *l, struct local_call *c, int error)
 {
-    bool intact =
-        error == 0 && l->disk->read_ticket == c->place.ticket && l->disk->read_len == SEAL_KEY_BYTES;
-    if (intact) {
+    bool whole = error == 0 && l->disk->read_ticket == c->place.ticket && l->disk->read_len == SEAL_KEY_BYTES;
+    if (whole && root_key_is_right(l, l->disk->read)) {
         memcpy(l->root_key, l->disk->read, SEAL_KEY_BYTES);
         wipe(l->disk->read, SEAL_KEY_BYTES);
         l->has_root_key = true;
         return;
     }
+    wipe(l->disk->read, sizeof l->disk->read);
     if (error != 0 && error != ENOENT) {
         c->answer.result = KEYMGR_AWAY;
         snprintf(c->answer.why, KEYMGR_WHY, "the file " LOCAL_ROOT_KEY_FILE " cannot be read (error %d)",
@@ -402,7 +469,8 @@ static void finish_state(struct local_keymgr *l, struct local_call *c, int error
     wipe(l->root_key, sizeof l->root_key);
     l->has_root_key = false;
     c->answer.result = KEYMGR_ROOT_GONE;
-    snprintf(c->answer.why, KEYMGR_WHY, "the file " LOCAL_ROOT_KEY_FILE " is not there, or not 32 bytes");
+    snprintf(c->answer.why, KEYMGR_WHY, "the file " LOCAL_ROOT_KEY_FILE " is %s",
+             error == ENOENT ? "not there" : "not the root key of these records");
 }
 
 static void finish_get(struct local_keymgr *l, struct local_call *c)
@@ -483,10 +551,160 @@ static bool local_take(void *self, struct keymgr_answer *answer)
     return false;
 }
 
+/* ---- emptying the oldest segment when garbage prevails, one record at a time ---- */
+
+static bool garbage_prevails(const struct local_keymgr *l)
+{
+    uint32_t segments = l->log.newest + 1 - l->oldest;
+    return l->oldest != 0 &&
+           segments > 2 * (uint32_t)(l->live_bytes / LOG_SEGMENT_BYTES + 1) + SPARE_SEGMENTS;
+}
+
+/* What was appended anew after the disk refused something may be lost: it is looked at again another time. */
+static void give_up_cleaning(struct local_keymgr *l)
+{
+    l->cleaning.segment = 0;
+}
+
+/* Asks for the next record of the segment; or goes on to the flush when there is none. */
+static void clean_look(struct local_keymgr *l, struct local_cleaning *n)
+{
+    for (; n->at < l->capacity; n->at++) {
+        const struct local_record *r = &l->records[n->at];
+        if (r->id == 0 || r->segment != n->segment)
+            continue;
+        struct disk_request request = {.op = DISK_READ,
+                                       .number = r->segment,
+                                       .offset = r->offset + ENTRY_HEADER,
+                                       .len = r->len + PUT_HEAD};
+        snprintf(request.name, sizeof request.name, "%s", LOCAL_LOG);
+        n->place.ticket = disk_send(l->disk, &request, span_of(NULL, 0));
+        n->id = r->id;
+        n->again = true;
+        if (n->place.ticket != 0)
+            n->step = CLEAN_READ;
+        return;
+    }
+    if (n->again) {
+        n->again =
+            false; /* removals move records about in the table: once more, until a whole pass finds none */
+        n->at = 0;
+        return;
+    }
+    if (l->check_segment == n->segment && !append_check(l, &n->place))
+        return;
+    n->step = CLEAN_FLUSH;
+}
+
+static void clean_read(struct local_keymgr *l, struct local_cleaning *n)
+{
+    int error;
+    enum ask ask = disk_ask(l->disk, n->place.ticket, &error);
+    if (ask == ASK_WAIT)
+        return;
+    n->len = l->disk->read_len;
+    if (ask == ASK_FAILED || l->disk->read_ticket != n->place.ticket || n->len <= PUT_HEAD ||
+        be64_get(l->disk->read + PUT_ID_AT) != n->id) {
+        give_up_cleaning(l);
+        return;
+    }
+    memcpy(n->data, l->disk->read, n->len);
+    n->step = CLEAN_APPEND;
+}
+
+/* The place in the table changes when the copy is flushed; until then readers use the old one. */
+static void clean_append(struct local_keymgr *l, struct local_cleaning *n)
+{
+    int error;
+    if (n->len != 0) {
+        if (log_append(&l->log, ENTRY_PUT, span_of(n->data, n->len), span_of(NULL, 0), &n->place))
+            n->len = 0;
+        return;
+    }
+    enum ask ask = disk_ask(l->disk, n->place.ticket, &error);
+    if (ask == ASK_WAIT)
+        return;
+    struct local_record *r = find(l, n->id);
+    if (ask == ASK_FAILED) {
+        give_up_cleaning(l);
+        return;
+    }
+    if (r == NULL) {
+        /* Removed meanwhile: its DELETE stands before the copy, so it is said again. */
+        uint8_t id[DELETE_BYTES];
+        be64_put(id, n->id);
+        if (!log_append(&l->log, ENTRY_DELETE, span_of(id, sizeof id), span_of(NULL, 0), &n->place))
+            return;
+    } else {
+        r->segment = n->place.segment;
+        r->offset = n->place.offset;
+    }
+    n->step = CLEAN_LOOK;
+}
+
+static void clean_flush(struct local_keymgr *l, struct local_cleaning *n)
+{
+    int error;
+    enum ask ask = n->place.ticket == 0 ? ASK_READY : disk_ask(l->disk, n->place.ticket, &error);
+    if (ask == ASK_WAIT)
+        return;
+    if (ask == ASK_FAILED || l->disk->failures != n->failures) {
+        give_up_cleaning(l);
+    } else if (n->step == CLEAN_DROP) {
+        l->oldest = n->segment + 1;
+        n->segment = 0;
+    } else if (log_drop(&l->log, n->segment, &n->place.ticket)) {
+        n->step = CLEAN_DROP;
+    }
+}
+
+/* One step. False when it has to wait for the disk. */
+static bool clean_step(struct local_keymgr *l, struct local_cleaning *n)
+{
+    uint64_t ticket = n->place.ticket;
+    int step = (int)n->step;
+    bool again = n->again;
+    switch (n->step) {
+    case CLEAN_LOOK:
+        clean_look(l, n);
+        break;
+    case CLEAN_READ:
+        clean_read(l, n);
+        break;
+    case CLEAN_APPEND:
+        clean_append(l, n);
+        break;
+    case CLEAN_FLUSH:
+    case CLEAN_DROP:
+        clean_flush(l, n);
+        break;
+    }
+    return ticket != n->place.ticket || step != (int)n->step || again != n->again;
+}
+
+static void clean_log(struct local_keymgr *l)
+{
+    struct local_cleaning *n = &l->cleaning;
+    if (l->oldest == 0)
+        l->oldest = l->log.segment.number;
+    if (n->segment == 0) {
+        if (!garbage_prevails(l) || l->oldest == l->log.segment.number)
+            return;
+        n->segment = l->oldest;
+        n->at = 0;
+        n->step = CLEAN_LOOK;
+        n->place.ticket = 0;
+        n->failures = l->disk->failures;
+    }
+    for (int steps = 0; steps < CLEAN_STEPS_A_TURN && n->segment != 0 && clean_step(l, n); steps++)
+        continue;
+}
+
 static void local_turn(void *self, struct clock now)
 {
     struct local_keymgr *l = self;
     (void)now;
+    clean_log(l);
     for (size_t i = 0; i < KEYMGR_CALLS; i++) {
         struct local_call *c = &l->calls[i];
         if (c->phase == CALL_QUEUED && send_to_disk(l, c) && c->phase == CALL_QUEUED)

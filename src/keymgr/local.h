@@ -22,7 +22,8 @@ struct local_keymgr *local_carve(struct region *region, size_t slots);
 
 /*
  * Makes the root key if the folder has neither it nor records, replays the records. STATUS_FAILED with a text
- * in why: the folder cannot be read, records exist without a root key, or a file is of another version.
+ * in why: the folder cannot be read, or a file is of another version. Records without a root key are revoked,
+ * not an error.
  */
 MUST_USE enum status local_open(struct local_keymgr *local, size_t slots, const struct disk_ops *ops,
                                 struct disk *disk, char *why, size_t why_cap);

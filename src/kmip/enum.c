@@ -18,7 +18,7 @@ static const struct range ranges[] = {
     {TAG_CREDENTIAL_TYPE, 1, {1, 2, 3, 3, 3}},
     {TAG_CRYPTOGRAPHIC_ALGORITHM, 1, {0x19, 0x19, 0x1a, 0x1e, 0x28}},
     {TAG_DIGITAL_SIGNATURE_ALGORITHM, 1, {0, 0x10, 0x10, 0x10, 0x13}},
-    {TAG_DRBG_ALGORITHM, 1, {0, 0, 0, 4, 4}},
+    {TAG_DRBG_ALGORITHM, 1, {0, 0, 0, 5, 5}},
     {TAG_ENCODING_OPTION, 1, {0, 2, 2, 2, 2}},
     {TAG_FIPS186_VARIATION, 1, {0, 0, 0, 7, 7}},
     {TAG_HASHING_ALGORITHM, 1, {0x0b, 0x0b, 0x0d, 0x0d, 0x11}},

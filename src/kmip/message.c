@@ -211,6 +211,10 @@ enum result_reason message_read_item(struct ttlv_reader *items, const struct req
     if (fields_take(&fields, TAG_UNIQUE_BATCH_ITEM_ID, TTLV_BYTE_STRING, &item)) {
         out->has_id = true;
         out->id = item.value;
+        if (item.value.len > UNIQUE_BATCH_ITEM_ID_MAX) {
+            out->id.len = UNIQUE_BATCH_ITEM_ID_MAX;
+            return refuse(why, REASON_INVALID_FIELD, "a Unique Batch Item ID has at most 64 bytes here");
+        }
     }
     if (fields_need(&fields, TAG_REQUEST_PAYLOAD, TTLV_STRUCTURE, &item))
         out->payload = item.value;

@@ -148,6 +148,16 @@ static enum attempt attempt_need(enum need need)
     return need == NEED_MET ? ATTEMPT_ANSWERED : need == NEED_WAIT ? ATTEMPT_WAIT : ATTEMPT_REFUSED;
 }
 
+/* What the answer of a changing operation takes at the most: what the request holds, or an attribute that
+ * goes. */
+static size_t answer_bound(const struct op *op)
+{
+    size_t most = op->payload.len;
+    if (op->row->code == OPERATION_DELETE_ATTRIBUTE)
+        most = ATTRIBUTE_VALUE_MAX + ATTRIBUTE_NAME_MAX + 128;
+    return 192 + (op->row->code == OPERATION_CREATE || op->row->code == OPERATION_REGISTER ? 0 : most);
+}
+
 static enum attempt attempt_item(struct op *op, struct ttlv_writer *out, const struct batch_item *item,
                                  enum result_reason *reason)
 {
@@ -164,7 +174,9 @@ static enum attempt attempt_item(struct op *op, struct ttlv_writer *out, const s
     attempt = attempt_need(need_keys(op, reason));
     if (attempt != ATTEMPT_ANSWERED)
         return attempt;
-    if (op->row->execute != NULL)
+    if (op->row->execute != NULL && out->cap - out->len < answer_bound(op))
+        *reason = op_refuse(op, REASON_RESPONSE_TOO_LARGE, "no room for the answer, so nothing was changed");
+    else if (op->row->execute != NULL)
         *reason = op->row->execute(op);
     if (*reason != REASON_NONE)
         return ATTEMPT_REFUSED;

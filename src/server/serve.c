@@ -299,7 +299,7 @@ static bool open_store(struct server *s, char *why, size_t cap)
         log_write(&s->log, LOG_ERROR, "local",
                   "%llu bytes of records are damaged; what the journal has is written anew",
                   (unsigned long long)damaged);
-    s->store.settings.keep_unseen = damaged != 0;
+    s->store.settings.keep_unseen = true; /* nobody else removes records from the local key manager */
     return store_open(&s->store, local_keymgr(s->local), &s->disk, &s->ops, &s->log, s->now, why, cap) ==
            STATUS_OK;
 }

@@ -25,12 +25,12 @@ enum change_phase {
 
 struct entry_change {
     uint8_t phase;
-    bool sent;       /* the call or the append is under way */
-    bool failed;     /* of the change `done` */
-    uint8_t reason;  /* Result Reason when failed */
-    uint32_t number; /* of the newest change proposed */
-    uint32_t done;   /* of the newest change that ended */
-    uint64_t ticket; /* of the disk, in CHANGE_JOURNAL */
+    bool sent;                          /* the call or the append is under way */
+    uint32_t number;                    /* of the newest change proposed */
+    uint32_t done;                      /* of the newest change that ended */
+    uint32_t segment;                   /* of the journal, in CHANGE_JOURNAL */
+    uint32_t failed_first, failed_last; /* the newest changes that failed, one after the other */
+    uint64_t ticket;                    /* of the disk, in CHANGE_JOURNAL */
 };
 
 struct catalogue_entry {

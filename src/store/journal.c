@@ -124,6 +124,12 @@ enum status journal_replay(struct store *s, const struct disk_ops *ops, char *wh
                  replay.last_segment);
         return STATUS_FAILED;
     }
+    if (s->too_small) {
+        snprintf(why, why_cap,
+                 "the journal holds more than the memory for objects takes; raise store objects or store "
+                 "record-bytes");
+        return STATUS_FAILED;
+    }
     log_writer_init(&s->journal, s->disk, JOURNAL_LOG, &replay);
     s->journal_oldest = ops->next_number(ops->self, JOURNAL_LOG, 0);
     if (replay.damaged_bytes != 0)
@@ -143,20 +149,31 @@ static bool garbage_prevails(const struct store *s)
     return s->journal_oldest != 0 && segments > 2 * (uint32_t)(live / LOG_SEGMENT_BYTES + 1) + SPARE_SEGMENTS;
 }
 
+/* The disk refused something meanwhile: what was appended anew may be lost, so it counts as not appended. */
+static void give_up_cleaning(struct store *s)
+{
+    uint32_t at = 0;
+    struct catalogue_entry *e;
+    while ((e = catalogue_next(&s->catalogue, &at)) != NULL)
+        if (e->segment >= s->cleaning_first)
+            e->segment = s->cleaning;
+    s->cleaning = 0;
+}
+
+/* Everything is appended: once it is flushed the segment goes, once it is gone the next one is the oldest. */
 static void finish_cleaning(struct store *s)
 {
     int error;
     enum ask ask = s->cleaning_ticket == 0 ? ASK_READY : disk_ask(s->disk, s->cleaning_ticket, &error);
-    uint64_t ticket;
     if (ask == ASK_WAIT)
         return;
-    if (ask == ASK_FAILED) {
-        s->cleaning = 0; /* the disk is in trouble: keep the segment and begin anew another time */
-        return;
-    }
-    if (log_drop(&s->journal, s->cleaning, &ticket)) {
+    if (ask == ASK_FAILED || s->disk->failures != s->cleaning_failures) {
+        give_up_cleaning(s);
+    } else if (s->cleaning_drops) {
         s->journal_oldest = s->cleaning + 1;
         s->cleaning = 0;
+    } else {
+        s->cleaning_drops = log_drop(&s->journal, s->cleaning, &s->cleaning_ticket);
     }
 }
 
@@ -167,11 +184,14 @@ void journal_clean(struct store *s)
     if (s->journal_oldest == 0)
         s->journal_oldest = s->journal.segment.number;
     if (s->cleaning == 0) {
-        if (!garbage_prevails(s))
+        if (s->journal.segment.number == 0 || !garbage_prevails(s))
             return;
         s->cleaning = s->journal_oldest;
+        s->cleaning_first = s->journal.segment.number;
         s->cleaning_at = 0;
         s->cleaning_ticket = 0;
+        s->cleaning_drops = false;
+        s->cleaning_failures = s->disk->failures;
     }
     for (int done = 0; done < CLEAN_A_TURN;) {
         struct catalogue_entry *e = catalogue_next(&s->catalogue, &s->cleaning_at);

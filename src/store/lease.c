@@ -93,8 +93,9 @@ bool lease_answer(struct lease *lease, enum keymgr_result result, const char *wh
     case KEYMGR_DENIED:
         return answer_denied(lease, why, now);
     case KEYMGR_LOCKED:
-        if (lease->positive_mono_ms == 0)
-            become(lease, LEASE_LOCKED, why, now);
+        if (lease->positive_mono_ms != 0)
+            break;
+        become(lease, LEASE_LOCKED, why, now);
         return false;
     case KEYMGR_AWAY:
     case KEYMGR_NO_RECORD:

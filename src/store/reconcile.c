@@ -140,6 +140,11 @@ void reconcile_got(struct store *s, const struct keymgr_answer *answer)
     }
     if (answer->result == KEYMGR_NO_RECORD)
         return;
+    if (answer->result != KEYMGR_REFUSED) {
+        r->phase = RECONCILE_WAIT; /* not read yet is not gone: begin anew */
+        r->retry_ms = s->now.mono_ms + RETRY_MS;
+        return;
+    }
     char uid[UUID_TEXT + 1];
     uuid_write(r->getting[i].uid, uid);
     log_write(s->log, LOG_ERROR, "store", "the record of %s could not be read: %s", uid, answer->why);

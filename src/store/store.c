@@ -114,7 +114,6 @@ static void apply_next(struct store *s, struct catalogue_entry *e)
             kek_forget(&s->keks, catalogue_slot(c, e));
     }
     e->change.phase = CHANGE_NONE;
-    e->change.failed = false;
     e->change.done = e->change.number;
     s->commits++;
 }
@@ -130,9 +129,13 @@ static void undo_next(struct store *s, struct catalogue_entry *e, const char *wh
     arena_drop(&c->arena, e->next, e->next_len);
     e->next = 0;
     e->next_len = 0;
-    e->change.failed = true;
+    if (e->change.failed_last == 0 || e->change.failed_last + 1 != e->change.number)
+        e->change.failed_first = e->change.number;
+    e->change.failed_last = e->change.number;
     e->change.done = e->change.number;
     e->change.phase = e->record == 0 ? CHANGE_REMOVE : CHANGE_NONE;
+    if (e->record != 0 && e->stored_generation < e->generation && s->disk != NULL)
+        dirty_add(s, e, s->now.mono_ms + RETRY_MS);
     s->commit_failures++;
 }
 
@@ -157,7 +160,7 @@ static void step_journal(struct store *s, struct catalogue_entry *e)
         }
         e->change.sent = true;
         e->change.ticket = place.ticket;
-        e->segment = place.segment;
+        e->change.segment = place.segment;
         return;
     }
     switch (disk_ask(s->disk, e->change.ticket, &error)) {
@@ -170,6 +173,7 @@ static void step_journal(struct store *s, struct catalogue_entry *e)
         break;
     }
     apply_next(s, e);
+    e->segment = e->change.segment;
     dirty_add(s, e, s->now.mono_ms + s->settings.flush_window_ms);
 }
 
@@ -254,7 +258,7 @@ enum ask store_committed(struct store *s, struct handle handle, uint32_t number,
         return ASK_FAILED;
     if (e->change.done < number)
         return ASK_WAIT;
-    return e->change.done == number && e->change.failed ? ASK_FAILED : ASK_READY;
+    return number >= e->change.failed_first && number <= e->change.failed_last ? ASK_FAILED : ASK_READY;
 }
 
 /* ---- answers of the key manager ---- */
@@ -280,6 +284,7 @@ static void note_stored(struct store *s, struct catalogue_entry *e, uint32_t gen
     if (e->stored_generation != 0)
         store_remove_record(s, e->record_id);
     e->stored_generation = generation;
+    e->pass = s->reconcile.pass; /* a list that began before does not have it */
     memcpy(e->record_id, record_id, RECORD_ID_BYTES);
 }
 
@@ -405,7 +410,9 @@ static void answer_delete(struct store *s, const struct keymgr_answer *a)
 {
     struct removal *removal = &s->removals[a->ticket % REMOVALS];
     removal->sent = false;
-    if (a->result == KEYMGR_AWAY || a->result == KEYMGR_DENIED || a->result == KEYMGR_LOCKED) {
+    bool denied =
+        a->result == KEYMGR_DENIED && s->lease.state != LEASE_READY; /* otherwise only deleting is denied */
+    if (a->result == KEYMGR_AWAY || denied || a->result == KEYMGR_LOCKED) {
         s->removal_retry_ms = s->now.mono_ms + RETRY_MS;
         return;
     }

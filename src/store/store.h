@@ -87,7 +87,11 @@ struct store {
     uint32_t journal_oldest; /* segment */
     uint32_t cleaning;       /* segment being emptied; 0 none */
     uint32_t cleaning_at;
+    uint32_t cleaning_first; /* segment in which the appending anew began */
+    bool cleaning_drops;     /* all is appended and flushed, the segment is being removed */
     uint64_t cleaning_ticket;
+    uint64_t cleaning_failures; /* of the disk when it began */
+    bool too_small;             /* the journal did not fit into the catalogue */
     uint64_t commits, commit_failures;
     bool stirred; /* something was asked for since the last turn: do not sleep before the next */
 };

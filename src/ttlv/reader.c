@@ -37,6 +37,8 @@ enum status ttlv_next(struct ttlv_reader *reader, struct ttlv_item *item)
         return STATUS_MALFORMED;
     const uint8_t *at = reader->at;
     uint32_t len = be32_get(at + 4);
+    if (at[0] != 0x42 && at[0] != 0x54) /* KMIP 1.4 s9.1.1.1 */
+        return STATUS_MALFORMED;
     item->tag = be24_get(at);
     item->type = (enum ttlv_type)at[3];
     if (!length_fits(item->type, len) || len > room - TTLV_HEADER)
@@ -148,11 +150,27 @@ bool fields_take(struct fields *fields, uint32_t tag, enum ttlv_type type, struc
     return fields_take_any(fields, tag, item);
 }
 
+/* Whether an item with this tag stands further on. */
+static bool stands_later(const struct fields *fields, uint32_t tag)
+{
+    struct ttlv_reader ahead = fields->reader;
+    struct ttlv_item item;
+    while (ttlv_next(&ahead, &item) == STATUS_OK)
+        if (item.tag == tag)
+            return true;
+    return false;
+}
+
 bool fields_need(struct fields *fields, uint32_t tag, enum ttlv_type type, struct ttlv_item *item)
 {
     if (fields_take(fields, tag, type, item))
         return true;
-    fields_fail(fields, FIELDS_MISSING, tag);
+    /* What stands in front of a field that is there does not belong there; otherwise the field is missing. */
+    if (fields->has_next && stands_later(fields, tag))
+        fields_fail(fields, fields->next.tag == fields->last_taken ? FIELDS_REPEATED : FIELDS_UNKNOWN,
+                    fields->next.tag);
+    else
+        fields_fail(fields, FIELDS_MISSING, tag);
     return false;
 }
 
