@@ -25,7 +25,8 @@ enum status pem_next(struct span *text, struct span *label, uint8_t *out, size_t
     if (end == NULL)
         return STATUS_MALFORMED;
     struct span tail = span_of(end + 9, (size_t)(end_of_text - end - 9));
-    if (tail.len < label->len + 5 || memcmp(tail.ptr, label->ptr, label->len) != 0)
+    if (tail.len < label->len + 5 || memcmp(tail.ptr, label->ptr, label->len) != 0 ||
+        memcmp(tail.ptr + label->len, "-----", 5) != 0)
         return STATUS_MALFORMED;
     *text = span_of(tail.ptr + label->len + 5, tail.len - label->len - 5);
     return base64_read(span_of(body, (size_t)(end - body)), out, cap, len);

@@ -566,6 +566,17 @@ static void give_up_cleaning(struct local_keymgr *l)
     l->cleaning.segment = 0;
 }
 
+static bool removal_under_way(const struct local_keymgr *l, uint64_t id)
+{
+    for (size_t i = 0; i < KEYMGR_CALLS; i++) {
+        const struct local_call *c = &l->calls[i];
+        if ((c->phase == CALL_ON_DISK || c->phase == CALL_QUEUED) && c->call.kind == KEYMGR_DELETE &&
+            id_read(c->call.record_id) == id)
+            return true;
+    }
+    return false;
+}
+
 /* Asks for the next record of the segment; or goes on to the flush when there is none. */
 static void clean_look(struct local_keymgr *l, struct local_cleaning *n)
 {
@@ -573,6 +584,8 @@ static void clean_look(struct local_keymgr *l, struct local_cleaning *n)
         const struct local_record *r = &l->records[n->at];
         if (r->id == 0 || r->segment != n->segment)
             continue;
+        if (removal_under_way(l, r->id))
+            return; /* gone in a moment */
         struct disk_request request = {.op = DISK_READ,
                                        .number = r->segment,
                                        .offset = r->offset + ENTRY_HEADER,
@@ -606,6 +619,10 @@ static void clean_read(struct local_keymgr *l, struct local_cleaning *n)
     if (ask == ASK_FAILED || l->disk->read_ticket != n->place.ticket || n->len <= PUT_HEAD ||
         be64_get(l->disk->read + PUT_ID_AT) != n->id) {
         give_up_cleaning(l);
+        return;
+    }
+    if (find(l, n->id) == NULL || removal_under_way(l, n->id)) {
+        n->step = CLEAN_LOOK; /* a copy behind its DELETE would come back to life */
         return;
     }
     memcpy(n->data, l->disk->read, n->len);
@@ -704,7 +721,6 @@ static void local_turn(void *self, struct clock now)
 {
     struct local_keymgr *l = self;
     (void)now;
-    clean_log(l);
     for (size_t i = 0; i < KEYMGR_CALLS; i++) {
         struct local_call *c = &l->calls[i];
         if (c->phase == CALL_QUEUED && send_to_disk(l, c) && c->phase == CALL_QUEUED)
@@ -712,6 +728,7 @@ static void local_turn(void *self, struct clock now)
         if (c->phase == CALL_ON_DISK)
             finish_on_disk(l, c);
     }
+    clean_log(l); /* behind the calls: what they remove is not copied */
 }
 
 static size_t local_poll(void *self, struct pollfd *fds, size_t room, uint64_t *deadline_ms)

@@ -209,6 +209,21 @@ static void expect_request(struct server *s, struct conn *c)
     c->deadline_ms = s->now.mono_ms + s->config.idle_timeout_ms;
 }
 
+/* Batches may have long answers; they get a large buffer while one is free. */
+static void take_large(struct server *s, struct conn *c)
+{
+    if (c->large != NULL)
+        return;
+    for (size_t i = 0; i < MESSAGE_LARGE_SLOTS; i++)
+        if (!s->large[i].in_use) {
+            c->large = &s->large[i];
+            c->large->in_use = true;
+            memcpy(c->large->request, c->buffer, c->in_len);
+            wipe(c->buffer, c->in_len);
+            return;
+        }
+}
+
 /* Hands the answer to TLS; what it does not take yet is kept where it stays put. */
 static void send_answer(struct server *s, struct conn *c, const uint8_t *answer, size_t len)
 {
@@ -216,9 +231,13 @@ static void send_answer(struct server *s, struct conn *c, const uint8_t *answer,
     size_t taken = tls_write(&c->tls, answer, len);
     c->out_len = len - taken;
     if (c->out_len != 0) {
+        if (c->out_len > CONNECTION_BUFFER - MESSAGE_SMALL)
+            take_large(s, c);
         uint8_t *keep = c->large != NULL ? c->large->answer : c->buffer + MESSAGE_SMALL;
         if (c->large == NULL && c->out_len > CONNECTION_BUFFER - MESSAGE_SMALL) {
-            log_trouble(s, c, "closed: the client sends more requests than it reads answers");
+            log_trouble(
+                s, c,
+                "closed: no memory for its answer; the client sends more requests than it reads answers");
             c->closing = true;
             c->out_len = 0;
         } else {
@@ -316,21 +335,6 @@ static enum result_reason identify(struct server *s, struct conn *c, const char 
     enum result_reason reason = clients_authenticate(s->clients, &c->request.header.credential, &scope, why);
     c->request.identity.scope = scope;
     return reason;
-}
-
-/* Batches may have long answers; they get a large buffer while one is free. */
-static void take_large(struct server *s, struct conn *c)
-{
-    if (c->large != NULL)
-        return;
-    for (size_t i = 0; i < MESSAGE_LARGE_SLOTS; i++)
-        if (!s->large[i].in_use) {
-            c->large = &s->large[i];
-            c->large->in_use = true;
-            memcpy(c->large->request, c->buffer, c->in_len);
-            wipe(c->buffer, c->in_len);
-            return;
-        }
 }
 
 static void start_request(struct server *s, struct conn *c)
@@ -439,8 +443,8 @@ static void turn_open(struct server *s, struct conn *c)
     else if (read_request(s, c))
         start_request(s, c);
     /* More requests may be decrypted already, which poll cannot see. */
-    c->ready = c->ready ||
-               (!c->running && c->out_len == 0 && !c->closing && tls_readable(&c->tls) && !c->wants_large);
+    c->ready = c->ready || (!c->running && c->out_len == 0 && !c->closing &&
+                            (tls_readable(&c->tls) || tls_staged(&c->tls)) && !c->wants_large);
 }
 
 static void turn_linger(struct server *s, struct conn *c)
@@ -493,10 +497,16 @@ void conn_turn(struct server *s, struct conn *c, short events)
             turn_linger(s, c);
         return;
     }
-    if (events != 0)
+    /* One thing after the other: the next request is not taken up while this one has no answer. */
+    bool engaged = c->phase == CONN_OPEN && (c->running || c->out_len != 0 || c->wants_large || c->closing);
+    if (engaged)
+        tls_flush(&c->tls, c->fd);
+    else if (events != 0 || tls_staged(&c->tls))
         tls_move(&c->tls, c->fd);
     if (c->phase == CONN_HANDSHAKE)
         turn_handshake(s, c);
+    if (c->phase == CONN_HANDSHAKE)
+        c->ready = tls_staged(&c->tls);
     if (c->phase != CONN_OPEN)
         return;
     turn_open(s, c);

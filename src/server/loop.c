@@ -115,7 +115,7 @@ static void turn_conns(struct server *s, const short *events, const uint32_t *sl
         struct conn *c = &s->conns[slots[i]];
         if (c->phase != CONN_HANDSHAKE || !is_due(s, c, events[i]))
             continue;
-        if (events[i] != 0 && steps++ >= HANDSHAKE_STEPS_A_TURN)
+        if ((events[i] != 0 || c->ready) && steps++ >= HANDSHAKE_STEPS_A_TURN)
             break;
         s->turn_start = (uint32_t)i + 1;
         conn_turn(s, c, events[i]);

@@ -278,8 +278,7 @@ static void block_signals(struct server *s)
 static void set_up_rooms(struct server *s)
 {
     clients_init(s->clients, &s->store.scopes);
-    tls_server_init(&s->tls, s->clients, s->tls.sessions);
-    s->tls.compat = s->config.tls_compat == 1;
+    tls_server_init(&s->tls, s->clients, s->tls.sessions, s->config.tls_compat == 1);
     s->tls.trust.refuse_expired = s->config.client_expiry == 1;
     s->tls.trust.now_s = s->now.unix_s;
     s->env.store = &s->store;

@@ -179,22 +179,13 @@ static int cache_load(const br_ssl_session_cache_class **context, br_ssl_server_
 
 /* ---- the engine ---- */
 
-void tls_server_init(struct tls_server *server, struct clients *clients, struct tls_session *sessions)
-{
-    static const br_ssl_session_cache_class cache = {
-        .context_size = sizeof(struct tls_cache), .save = cache_save, .load = cache_load};
-    server->cache = (struct tls_cache){.vtable = &cache, .server = server};
-    server->trust.clients = clients;
-    server->sessions = sessions;
-}
-
-static void set_suites(struct tls *tls)
+static void set_suites(br_ssl_engine_context *eng, bool compat)
 {
     uint16_t list[COUNT_OF(suites)];
-    size_t count = tls->server->compat ? COUNT_OF(suites) : SUITES_ALWAYS;
+    size_t count = compat ? COUNT_OF(suites) : SUITES_ALWAYS;
     for (size_t i = 0; i < count; i++)
         list[i] = suites[i].suite;
-    br_ssl_engine_set_suites(&tls->engine.eng, list, count);
+    br_ssl_engine_set_suites(eng, list, count);
 }
 
 static void set_algorithms(br_ssl_engine_context *eng)
@@ -212,38 +203,50 @@ static void set_algorithms(br_ssl_engine_context *eng)
     br_ssl_engine_set_default_ecdsa(eng);
 }
 
-void tls_begin(struct tls *tls, struct tls_server *server)
+void tls_server_init(struct tls_server *server, struct clients *clients, struct tls_session *sessions,
+                     bool compat)
 {
     /* BearSSL asks for a client certificate only when it has a name to send; this is the DER of CN=Holdfast
      * clients. */
     static const unsigned char name[] = "\x30\x1b\x31\x19\x30\x17\x06\x03\x55\x04\x03\x0c\x10"
                                         "Holdfast clients";
     static const br_x500_name names[1] = {{.data = (unsigned char *)(uintptr_t)name, .len = sizeof name - 1}};
+    static const br_ssl_session_cache_class cache = {
+        .context_size = sizeof(struct tls_cache), .save = cache_save, .load = cache_load};
+    br_ssl_engine_context *eng = &server->engine.eng;
+    server->cache = (struct tls_cache){.vtable = &cache, .server = server};
+    server->trust.clients = clients;
+    server->sessions = sessions;
+    br_ssl_server_zero(&server->engine);
+    br_ssl_engine_set_versions(eng, BR_TLS12, BR_TLS12);
+    set_suites(eng, compat);
+    set_algorithms(eng);
+    br_ssl_server_set_cache(&server->engine, &server->cache.vtable);
+    br_ssl_server_set_trust_anchor_names(&server->engine, names, 1);
+    br_ssl_engine_set_all_flags(eng, BR_OPT_ENFORCE_SERVER_PREFERENCES | BR_OPT_NO_RENEGOTIATION);
+}
+
+void tls_begin(struct tls *tls, struct tls_server *server)
+{
     static const br_ssl_server_policy_class policy = {.context_size = sizeof(struct tls_policy),
                                                       .choose = policy_choose,
                                                       .do_keyx = policy_do_keyx,
                                                       .do_sign = policy_do_sign};
     uint8_t seed[32];
-    br_ssl_server_context *engine = &tls->engine;
-    br_ssl_engine_context *eng = &engine->eng;
-    br_ssl_server_zero(engine);
+    br_ssl_engine_context *eng = &tls->engine.eng;
+    tls->engine = server->engine;
     tls->server = server;
     tls->resumed = tls->counted = tls->broken = false;
+    tls->staged_at = tls->staged_len = 0;
     tls->policy = (struct tls_policy){.vtable = &policy, .server = server};
     trust_init(&tls->trust, &server->trust);
-    br_ssl_engine_set_versions(eng, BR_TLS12, BR_TLS12);
-    set_suites(tls);
-    set_algorithms(eng);
-    br_ssl_server_set_policy(engine, &tls->policy.vtable);
-    br_ssl_server_set_cache(engine, &server->cache.vtable);
-    br_ssl_server_set_trust_anchor_names(engine, names, 1);
+    br_ssl_server_set_policy(&tls->engine, &tls->policy.vtable);
     br_ssl_engine_set_x509(eng, &tls->trust.vtable);
-    br_ssl_engine_set_all_flags(eng, BR_OPT_ENFORCE_SERVER_PREFERENCES | BR_OPT_NO_RENEGOTIATION);
     random_bytes(seed, sizeof seed);
     br_ssl_engine_inject_entropy(eng, seed, sizeof seed);
     wipe(seed, sizeof seed);
     br_ssl_engine_set_buffer(eng, tls->io, sizeof tls->io, 0);
-    br_ssl_server_reset(engine);
+    br_ssl_server_reset(&tls->engine);
 }
 
 void tls_end(struct tls *tls)
@@ -287,19 +290,39 @@ static bool send_records(struct tls *tls, int fd)
     return true;
 }
 
-static bool receive_records(struct tls *tls, int fd)
+/* Reads the socket once, when nothing is left of the last read. */
+static void receive(struct tls *tls, int fd)
 {
-    size_t len;
-    unsigned char *bytes = br_ssl_engine_recvrec_buf(&tls->engine.eng, &len);
-    if (bytes == NULL)
-        return false;
-    ssize_t n = recv(fd, bytes, len, MSG_DONTWAIT);
+    if (tls->staged_len != 0 || (br_ssl_engine_current_state(&tls->engine.eng) & BR_SSL_RECVREC) == 0)
+        return;
+    ssize_t n = recv(fd, tls->staged, sizeof tls->staged, MSG_DONTWAIT);
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
         tls->broken = true;
-    if (n <= 0)
-        return false;
-    br_ssl_engine_recvrec_ack(&tls->engine.eng, (size_t)n);
-    return true;
+    tls->staged_at = 0;
+    tls->staged_len = n > 0 ? (uint16_t)n : 0;
+}
+
+/* Gives the engine what was read: a record's head, then its body. During the handshake one record, since it
+ * may cost a signature. */
+static void feed(struct tls *tls)
+{
+    size_t room;
+    unsigned char *into;
+    int parts = 0;
+    while (tls->staged_len != 0 && (into = br_ssl_engine_recvrec_buf(&tls->engine.eng, &room)) != NULL) {
+        size_t n = tls->staged_len < room ? tls->staged_len : room;
+        memcpy(into, tls->staged + tls->staged_at, n);
+        tls->staged_at = (uint16_t)(tls->staged_at + n);
+        tls->staged_len = (uint16_t)(tls->staged_len - n);
+        br_ssl_engine_recvrec_ack(&tls->engine.eng, n);
+        if (!tls->counted && ++parts == 2)
+            return;
+    }
+}
+
+bool tls_staged(const struct tls *tls)
+{
+    return tls->staged_len != 0 && (br_ssl_engine_current_state(&tls->engine.eng) & BR_SSL_RECVREC) != 0;
 }
 
 void tls_flush(struct tls *tls, int fd)
@@ -324,8 +347,8 @@ static void count_handshake(struct tls *tls)
 void tls_move(struct tls *tls, int fd)
 {
     tls_flush(tls, fd);
-    if (receive_records(tls, fd))
-        receive_records(tls, fd);
+    receive(tls, fd);
+    feed(tls);
     tls_flush(tls, fd);
     count_handshake(tls);
 }

@@ -38,12 +38,16 @@ struct tls_cache {
     struct tls_server *server;
 };
 
+/* One read of the socket. BearSSL asks for a record's head and its body apart, which would be two reads for a
+ * request. */
+#define TLS_STAGE 1024
+
 /* What all connections share. */
 struct tls_server {
     struct tls_identity rsa, ec;
-    bool compat; /* static RSA key exchange too */
     struct trust_shared trust;
     struct tls_cache cache;
+    br_ssl_server_context engine; /* set up once; every connection begins with a copy */
     struct tls_session *sessions; /* TLS_SESSIONS */
     uint64_t full, resumed, failed;
 };
@@ -56,6 +60,8 @@ struct tls {
     bool broken; /* the socket failed or ended */
     bool resumed;
     bool counted;
+    uint16_t staged_at, staged_len; /* received, and not given to the engine yet */
+    uint8_t staged[TLS_STAGE];
     uint8_t io[BR_SSL_BUFSIZE_MONO];
 };
 
@@ -65,7 +71,8 @@ enum tls_state {
     TLS_CLOSED /* in order, or by an error: tls_error tells */
 };
 
-void tls_server_init(struct tls_server *server, struct clients *clients, struct tls_session *sessions);
+void tls_server_init(struct tls_server *server, struct clients *clients, struct tls_session *sessions,
+                     bool compat);
 
 void tls_begin(struct tls *tls, struct tls_server *server);
 /* Wipes everything. */
@@ -78,11 +85,13 @@ short tls_interest(const struct tls *tls);
 /* Sends what waits to be sent, as far as the socket takes it. */
 void tls_flush(struct tls *tls, int fd);
 /*
- * Receives one record at the most (its head and its body), and sends what waits. A handshake step, the costly
- * part of which is one private-key operation, is done inside.
+ * Receives what one read brings, and sends what waits. During the handshake at most one record is taken up. A
+ * handshake step, the costly part of which is one private-key operation, is done inside.
  */
 void tls_move(struct tls *tls, int fd);
 
+/* Whether bytes were received that tls_move has not given to the engine yet, though it would take them. */
+bool tls_staged(const struct tls *tls);
 /* Whether the peer's bytes wait to be taken by tls_read. */
 bool tls_readable(const struct tls *tls);
 /* Takes up to `cap` bytes that the peer sent. */

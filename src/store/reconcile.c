@@ -86,6 +86,7 @@ void reconcile_turn(struct store *s)
         return;
     if (r->phase == RECONCILE_WAIT) {
         r->pass++;
+        r->asked = false;
         r->cursor = 0;
         r->phase = RECONCILE_LIST;
     }
@@ -103,7 +104,7 @@ void reconcile_turn(struct store *s)
         r->phase = RECONCILE_LIST;
     }
     if (!r->asked) {
-        struct keymgr_call call = {.kind = KEYMGR_LIST, .cursor = r->cursor};
+        struct keymgr_call call = {.kind = KEYMGR_LIST, .ticket = r->pass, .cursor = r->cursor};
         r->asked = keymgr_submit(&s->keymgr, &call);
     }
 }
@@ -111,6 +112,8 @@ void reconcile_turn(struct store *s)
 void reconcile_listed(struct store *s, const struct keymgr_answer *answer)
 {
     struct reconcile *r = &s->reconcile;
+    if (answer->ticket != r->pass || r->phase != RECONCILE_LIST)
+        return; /* of a pass that was given up */
     r->asked = false;
     if (answer->result != KEYMGR_OK) {
         r->phase = RECONCILE_WAIT; /* begin anew: a page may have shifted meanwhile */
