@@ -50,25 +50,25 @@ void der_add_unsigned(struct buf *out, struct span big_endian)
 
 enum status der_next(struct span *in, uint8_t *tag, struct span *content)
 {
-    if (in->len == 0)
+    struct span all = *in; /* in and content may be the same */
+    if (all.len == 0)
         return STATUS_END;
-    if (in->len < 2 || (in->ptr[0] & 0x1f) == 0x1f)
+    if (all.len < 2 || (all.ptr[0] & 0x1f) == 0x1f)
         return STATUS_MALFORMED;
-    *tag = in->ptr[0];
-    size_t header = 2, len = in->ptr[1];
+    size_t header = 2, len = all.ptr[1];
     if (len >= 0x80) {
         size_t more = len & 0x7f;
-        if (more == 0 || more > 3 || in->len < 2 + more)
+        if (more == 0 || more > 3 || all.len < 2 + more)
             return STATUS_MALFORMED;
         len = 0;
         for (size_t i = 0; i < more; i++)
-            len = len << 8 | in->ptr[2 + i];
+            len = len << 8 | all.ptr[2 + i];
         header += more;
     }
-    if (len > in->len - header)
+    if (len > all.len - header)
         return STATUS_MALFORMED;
-    *content = span_of(in->ptr + header, len);
-    in->ptr += header + len;
-    in->len -= header + len;
+    *tag = all.ptr[0];
+    *in = span_of(all.ptr + header + len, all.len - header - len);
+    *content = span_of(all.ptr + header, len);
     return STATUS_OK;
 }

@@ -31,8 +31,9 @@ void der_add(struct buf *out, uint8_t tag, struct span content);
 void der_add_unsigned(struct buf *out, struct span big_endian);
 
 /*
- * Takes the next element off *in. Only what certificates use: one-byte tags, definite lengths below 2^24.
- * STATUS_END when nothing is left, STATUS_MALFORMED when it is not DER.
+ * Takes the next element off *in; when content is in itself, the reader steps into the element. Only what
+ * certificates use: one-byte tags, definite lengths below 2^24. STATUS_END when nothing is left,
+ * STATUS_MALFORMED when it is not DER.
  */
 MUST_USE enum status der_next(struct span *in, uint8_t *tag, struct span *content);
 

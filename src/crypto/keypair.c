@@ -22,7 +22,7 @@ enum status keypair_make_rsa2048(struct keypair *out)
 {
     br_hmac_drbg_context generator;
     generator_seed(&generator);
-    *out = (struct keypair){.kind = KEYPAIR_RSA};
+    *out = (struct keypair){.kind = KEYPAIR_RSA, .rsa_exponent = PUBLIC_EXPONENT};
     uint32_t ok = br_rsa_keygen_get_default()(&generator.vtable, &out->rsa, out->bytes, NULL, NULL, 2048,
                                               PUBLIC_EXPONENT);
     wipe(&generator, sizeof generator);
@@ -64,6 +64,41 @@ static enum status keep_rsa(const br_rsa_private_key *from, struct keypair *out)
     return STATUS_OK;
 }
 
+static bool step_into(struct span *in, uint8_t wanted)
+{
+    uint8_t tag;
+    return der_next(in, &tag, in) == STATUS_OK && tag == wanted;
+}
+
+static bool skip(struct span *in, uint8_t wanted)
+{
+    uint8_t tag;
+    struct span content;
+    return der_next(in, &tag, &content) == STATUS_OK && tag == wanted;
+}
+
+/* The public exponent, which BearSSL's decoder passes over: RFC 8017 A.1.2, alone or inside RFC 5208. */
+static enum status read_exponent(struct span der, uint32_t *out)
+{
+    uint8_t tag;
+    struct span peek, exponent;
+    if (!step_into(&der, DER_SEQUENCE) || !skip(&der, DER_INTEGER))
+        return STATUS_MALFORMED;
+    peek = der;
+    if (skip(&peek, DER_SEQUENCE)) {
+        der = peek;
+        if (!step_into(&der, DER_OCTET_STRING) || !step_into(&der, DER_SEQUENCE) || !skip(&der, DER_INTEGER))
+            return STATUS_MALFORMED;
+    }
+    if (!skip(&der, DER_INTEGER) || der_next(&der, &tag, &exponent) != STATUS_OK || tag != DER_INTEGER ||
+        exponent.len == 0 || exponent.len > 5 || (exponent.len == 5 && exponent.ptr[0] != 0))
+        return STATUS_MALFORMED;
+    *out = 0;
+    for (size_t i = 0; i < exponent.len; i++)
+        *out = *out << 8 | exponent.ptr[i];
+    return STATUS_OK;
+}
+
 static enum status keep_ec(const br_ec_private_key *from, struct keypair *out)
 {
     size_t most = from->curve == BR_EC_secp256r1 ? 32 : from->curve == BR_EC_secp384r1 ? 48 : 0;
@@ -88,6 +123,8 @@ enum status keypair_read_der(struct span der, struct keypair *out)
     if (br_skey_decoder_last_error(&decoder) == 0) {
         if (br_skey_decoder_key_type(&decoder) == BR_KEYTYPE_RSA) {
             status = keep_rsa(br_skey_decoder_get_rsa(&decoder), out);
+            if (status == STATUS_OK)
+                status = read_exponent(der, &out->rsa_exponent);
         } else {
             const br_ec_private_key *from = br_skey_decoder_get_ec(&decoder);
             status = keep_ec(from, out);
@@ -106,7 +143,7 @@ static enum status rsa_public(const struct keypair *key, uint8_t n[512], size_t 
     if (*n_len == 0 || *n_len > 512)
         return STATUS_FAILED;
     br_rsa_compute_modulus_get_default()(n, &key->rsa);
-    *e = br_rsa_compute_pubexp_get_default()(&key->rsa);
+    *e = key->rsa_exponent;
     return *e != 0 ? STATUS_OK : STATUS_FAILED;
 }
 

@@ -14,6 +14,7 @@ enum keypair_kind { KEYPAIR_NONE, KEYPAIR_RSA, KEYPAIR_EC };
 
 struct keypair {
     enum keypair_kind kind;
+    uint32_t rsa_exponent;
     br_rsa_private_key rsa;
     br_ec_private_key ec;
     uint8_t bytes[BR_RSA_KBUF_PRIV_SIZE(4096)];

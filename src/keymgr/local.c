@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "keymgr/local.h"
+#include "keymgr/local_state.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,184 +9,31 @@
 #include "crypto/aes.h"
 #include "crypto/random.h"
 
-/*
- * Entries of the log `records`:
- *   1 PUT     Unique Identifier (16), generation (4), zero (4), record id (8), record
- *   2 DELETE  record id (8)
- *   3 CHECK   a constant sealed under the root key: tells the right root key from another one
- * The record id is the serial of the entry that the record was first put with; it stays when the entry is
- * appended anew.
- */
-enum { ENTRY_PUT = 1, ENTRY_DELETE = 2, ENTRY_CHECK = 3 };
-#define PUT_HEAD     32
-#define PUT_ID_AT    24
-#define DELETE_BYTES 8
-
-static const char check_text[16] = "holdfast root 1";
-#define CHECK_BYTES (sizeof check_text + SEAL_OVERHEAD)
-
-/* Segments that the log may have beyond twice what lives. */
-#define SPARE_SEGMENTS 3
-/* Steps of emptying a segment in one turn; most wait for the disk. */
-#define CLEAN_STEPS_A_TURN 8
-
-/* A wrapped key: format 1, zeros, the sealed 32 bytes. */
-#define WRAPPED_BYTES (8 + KEK_BYTES + SEAL_OVERHEAD)
-
-/* One living record. The table is a hash by record id, open addressing with linear probing. */
-struct local_record {
-    uint64_t id; /* 0: free */
-    uint8_t uid[UUID_BYTES];
-    uint32_t generation;
-    uint32_t segment;
-    uint32_t offset;
-    uint32_t len;
-};
-
-enum call_phase { CALL_FREE, CALL_QUEUED, CALL_ON_DISK, CALL_DONE };
-
-struct local_call {
-    enum call_phase phase;
-    struct keymgr_call call;
-    struct keymgr_answer answer;
-    struct log_place place;
-    uint64_t id; /* that a PUT gives */
-    size_t data_len;
-    uint8_t data[RECORD_MAX + PUT_HEAD];
-};
-
-struct local_keymgr {
-    struct disk *disk;
-    struct log_writer log;
-    bool has_root_key;
-    uint8_t root_key[SEAL_KEY_BYTES];
-    size_t capacity; /* of the table: a power of two */
-    size_t count;
-    uint64_t damaged_bytes;
-    uint64_t live_bytes;
-    bool has_check;
-    uint8_t check[CHECK_BYTES];
-    uint32_t check_segment;
-    uint32_t oldest; /* segment */
-    struct local_cleaning {
-        uint32_t segment; /* being emptied; 0 none */
-        size_t at;        /* place in the table */
-        bool again;       /* this pass found something */
-        enum { CLEAN_LOOK, CLEAN_READ, CLEAN_APPEND, CLEAN_FLUSH, CLEAN_DROP } step;
-        uint64_t failures; /* of the disk when it began */
-        uint64_t id;       /* of the record under way */
-        struct log_place place;
-        size_t len;
-        uint8_t data[RECORD_MAX + PUT_HEAD];
-    } cleaning;
-    struct local_record *records;
-    struct local_call calls[KEYMGR_CALLS];
-    size_t next_take;
-    struct keymgr_listed page[KEYMGR_PAGE];
-    struct keymgr_listed deleted[KEYMGR_PAGE]; /* the newest removals, newest first */
-    size_t deleted_count;
-};
-
-static size_t table_capacity(size_t slots)
-{
-    size_t capacity = 64;
-    while (capacity < slots + slots / 2)
-        capacity *= 2;
-    return capacity;
-}
-
 struct local_keymgr *local_carve(struct region *region, size_t slots)
 {
     struct local_keymgr *local = region_take(region, "local key manager", 1, sizeof *local);
     struct local_record *records =
-        region_take(region, "local records", table_capacity(slots), sizeof(struct local_record));
+        region_take(region, "local records", records_capacity(slots), sizeof(struct local_record));
     if (local != NULL) {
         local->records = records;
-        local->capacity = table_capacity(slots);
+        local->capacity = records_capacity(slots);
     }
     return local;
-}
-
-static size_t home_of(const struct local_keymgr *l, uint64_t id)
-{
-    return (size_t)(id * 0x9e3779b97f4a7c15u >> 20) & (l->capacity - 1);
-}
-
-static struct local_record *find(struct local_keymgr *l, uint64_t id)
-{
-    for (size_t i = home_of(l, id); l->records[i].id != 0; i = (i + 1) & (l->capacity - 1))
-        if (l->records[i].id == id)
-            return &l->records[i];
-    return NULL;
-}
-
-static struct local_record *insert(struct local_keymgr *l, uint64_t id)
-{
-    if (l->count + 1 >= l->capacity)
-        return NULL;
-    size_t i = home_of(l, id);
-    while (l->records[i].id != 0)
-        i = (i + 1) & (l->capacity - 1);
-    l->records[i] = (struct local_record){.id = id};
-    l->count++;
-    return &l->records[i];
-}
-
-/* Removes and closes the gap, so that probing never meets a false end. */
-static void erase(struct local_keymgr *l, struct local_record *record)
-{
-    size_t mask = l->capacity - 1, hole = (size_t)(record - l->records);
-    for (size_t i = (hole + 1) & mask; l->records[i].id != 0; i = (i + 1) & mask) {
-        size_t home = home_of(l, l->records[i].id);
-        if (((i - home) & mask) >= ((i - hole) & mask)) {
-            l->records[hole] = l->records[i];
-            hole = i;
-        }
-    }
-    l->records[hole] = (struct local_record){.id = 0};
-    l->count--;
-}
-
-static void id_write(uint64_t id, uint8_t out[RECORD_ID_BYTES])
-{
-    memset(out, 0, RECORD_ID_BYTES);
-    be64_put(out + RECORD_ID_BYTES - 8, id);
-}
-
-static uint64_t id_read(const uint8_t in[RECORD_ID_BYTES])
-{
-    return be64_get(in + RECORD_ID_BYTES - 8);
-}
-
-/* The bytes that an entry with this payload keeps from being garbage. */
-static void place_record(struct local_keymgr *l, struct local_record *r, uint32_t segment, uint32_t offset,
-                         size_t payload)
-{
-    r->segment = segment;
-    r->offset = offset;
-    r->len = (uint32_t)(payload - PUT_HEAD);
-    l->live_bytes += entry_size(payload);
 }
 
 static void apply_put(struct local_keymgr *l, const struct entry *e)
 {
     uint64_t id = be64_get(e->payload.ptr + PUT_ID_AT);
-    struct local_record *r = find(l, id);
+    struct local_record *r = records_find(l, id);
     if (r != NULL)
         l->live_bytes -= entry_size(r->len + PUT_HEAD);
     else
-        r = insert(l, id);
+        r = records_insert(l, id);
     if (r == NULL)
         return;
     memcpy(r->uid, e->payload.ptr, UUID_BYTES);
     r->generation = be32_get(e->payload.ptr + UUID_BYTES);
-    place_record(l, r, e->segment, e->offset, e->payload.len);
-}
-
-static void forget(struct local_keymgr *l, struct local_record *r)
-{
-    l->live_bytes -= entry_size(r->len + PUT_HEAD);
-    erase(l, r);
+    records_place(l, r, e->segment, e->offset, e->payload.len);
 }
 
 static enum status replay(struct local_keymgr *l, const struct disk_ops *ops, struct log_replay *replay)
@@ -198,9 +45,9 @@ static enum status replay(struct local_keymgr *l, const struct disk_ops *ops, st
         if (e.type == ENTRY_PUT && e.payload.len > PUT_HEAD) {
             apply_put(l, &e);
         } else if (e.type == ENTRY_DELETE && e.payload.len == DELETE_BYTES) {
-            struct local_record *r = find(l, be64_get(e.payload.ptr));
+            struct local_record *r = records_find(l, be64_get(e.payload.ptr));
             if (r != NULL)
-                forget(l, r);
+                records_forget(l, r);
         } else if (e.type == ENTRY_CHECK && e.payload.len == CHECK_BYTES) {
             memcpy(l->check, e.payload.ptr, CHECK_BYTES);
             l->has_check = true;
@@ -234,17 +81,9 @@ static enum status write_new_root_key(struct local_keymgr *l, const struct disk_
 /* Whether this is the root key that the records were wrapped under. */
 static bool root_key_is_right(const struct local_keymgr *l, const uint8_t key[SEAL_KEY_BYTES])
 {
-    uint8_t text[sizeof check_text];
+    uint8_t text[16];
     return !l->has_check ||
            seal_open(key, span_of(NULL, 0), span_of(l->check, CHECK_BYTES), text) == STATUS_OK;
-}
-
-static bool append_check(struct local_keymgr *l, struct log_place *place)
-{
-    if (!log_append(&l->log, ENTRY_CHECK, span_of(l->check, CHECK_BYTES), span_of(NULL, 0), place))
-        return false;
-    l->check_segment = place->segment;
-    return true;
 }
 
 static enum status load_root_key(struct local_keymgr *l, const struct disk_ops *ops)
@@ -289,8 +128,8 @@ enum status local_open(struct local_keymgr *l, size_t slots, const struct disk_o
         return STATUS_FAILED;
     if (!l->has_check) {
         struct log_place place;
-        seal_make(l->root_key, span_of(NULL, 0), span_of(check_text, sizeof check_text), l->check);
-        l->has_check = append_check(l, &place);
+        seal_make(l->root_key, span_of(NULL, 0), span_of(CHECK_TEXT, 16), l->check);
+        l->has_check = local_append_check(l, &place);
     }
     l->has_root_key = root_key_is_right(l, l->root_key);
     return STATUS_OK;
@@ -317,31 +156,6 @@ static void answer_unwrap(struct local_keymgr *l, struct local_call *c)
     c->answer.data = span_of(NULL, 0);
 }
 
-/* The records with the smallest ids above the cursor: removals meanwhile can neither hide one nor show one
- * twice. */
-static void answer_list(struct local_keymgr *l, struct local_call *c)
-{
-    const struct local_record *page[KEYMGR_PAGE];
-    size_t n = 0;
-    for (size_t k = 0; k < l->capacity; k++) {
-        const struct local_record *r = &l->records[k];
-        if (r->id <= c->call.cursor || (n == KEYMGR_PAGE && r->id > page[n - 1]->id))
-            continue;
-        size_t i = n < KEYMGR_PAGE ? n++ : n - 1;
-        for (; i > 0 && page[i - 1]->id > r->id; i--)
-            page[i] = page[i - 1];
-        page[i] = r;
-    }
-    for (size_t i = 0; i < n; i++) {
-        memcpy(l->page[i].uid, page[i]->uid, UUID_BYTES);
-        id_write(page[i]->id, l->page[i].record_id);
-        l->page[i].generation = page[i]->generation;
-    }
-    c->answer.listed = l->page;
-    c->answer.listed_count = n;
-    c->answer.cursor = n == KEYMGR_PAGE ? page[n - 1]->id : 0;
-}
-
 /* What needs no disk is answered when it is taken up. */
 static void answer_at_once(struct local_keymgr *l, struct local_call *c)
 {
@@ -364,7 +178,7 @@ static void answer_at_once(struct local_keymgr *l, struct local_call *c)
         c->answer.data = span_of(c->data, c->data_len);
         break;
     case KEYMGR_LIST:
-        answer_list(l, c);
+        records_list(l, c);
         break;
     case KEYMGR_LIST_DELETED:
         c->answer.listed = l->deleted;
@@ -393,7 +207,7 @@ static bool send_to_disk(struct local_keymgr *l, struct local_call *c)
                           span_of(c->call.record_id + RECORD_ID_BYTES - DELETE_BYTES, DELETE_BYTES),
                           span_of(NULL, 0), &c->place);
     case KEYMGR_GET:
-        r = find(l, id_read(c->call.record_id));
+        r = records_find(l, record_id_read(c->call.record_id));
         if (r == NULL) {
             c->answer.result = KEYMGR_NO_RECORD;
             c->phase = CALL_DONE;
@@ -422,7 +236,7 @@ static bool send_to_disk(struct local_keymgr *l, struct local_call *c)
 
 static void finish_put(struct local_keymgr *l, struct local_call *c)
 {
-    struct local_record *r = insert(l, c->id);
+    struct local_record *r = records_insert(l, c->id);
     if (r == NULL) {
         c->answer.result = KEYMGR_REFUSED;
         snprintf(c->answer.why, KEYMGR_WHY, "the local key manager is full; raise store objects");
@@ -430,13 +244,13 @@ static void finish_put(struct local_keymgr *l, struct local_call *c)
     }
     memcpy(r->uid, c->call.uid, UUID_BYTES);
     r->generation = c->call.generation;
-    place_record(l, r, c->place.segment, c->place.offset, c->data_len);
-    id_write(c->id, c->answer.record_id);
+    records_place(l, r, c->place.segment, c->place.offset, c->data_len);
+    record_id_write(c->id, c->answer.record_id);
 }
 
 static void finish_delete(struct local_keymgr *l, struct local_call *c)
 {
-    struct local_record *r = find(l, id_read(c->call.record_id));
+    struct local_record *r = records_find(l, record_id_read(c->call.record_id));
     if (r == NULL) {
         c->answer.result = KEYMGR_NO_RECORD;
         return;
@@ -445,9 +259,9 @@ static void finish_delete(struct local_keymgr *l, struct local_call *c)
     struct keymgr_listed *d = l->deleted; /* newest first */
     memmove(d + 1, d, kept * sizeof *d);
     memcpy(d->uid, r->uid, UUID_BYTES);
-    id_write(r->id, d->record_id);
+    record_id_write(r->id, d->record_id);
     d->generation = r->generation;
-    forget(l, r);
+    records_forget(l, r);
 }
 
 static void finish_state(struct local_keymgr *l, struct local_call *c, int error)
@@ -551,172 +365,6 @@ static bool local_take(void *self, struct keymgr_answer *answer)
     return false;
 }
 
-/* ---- emptying the oldest segment when garbage prevails, one record at a time ---- */
-
-static bool garbage_prevails(const struct local_keymgr *l)
-{
-    uint32_t segments = l->log.newest + 1 - l->oldest;
-    return l->oldest != 0 &&
-           segments > 2 * (uint32_t)(l->live_bytes / LOG_SEGMENT_BYTES + 1) + SPARE_SEGMENTS;
-}
-
-/* What was appended anew after the disk refused something may be lost: it is looked at again another time. */
-static void give_up_cleaning(struct local_keymgr *l)
-{
-    l->cleaning.segment = 0;
-}
-
-static bool removal_under_way(const struct local_keymgr *l, uint64_t id)
-{
-    for (size_t i = 0; i < KEYMGR_CALLS; i++) {
-        const struct local_call *c = &l->calls[i];
-        if ((c->phase == CALL_ON_DISK || c->phase == CALL_QUEUED) && c->call.kind == KEYMGR_DELETE &&
-            id_read(c->call.record_id) == id)
-            return true;
-    }
-    return false;
-}
-
-/* Asks for the next record of the segment; or goes on to the flush when there is none. */
-static void clean_look(struct local_keymgr *l, struct local_cleaning *n)
-{
-    for (; n->at < l->capacity; n->at++) {
-        const struct local_record *r = &l->records[n->at];
-        if (r->id == 0 || r->segment != n->segment)
-            continue;
-        if (removal_under_way(l, r->id))
-            return; /* gone in a moment */
-        struct disk_request request = {.op = DISK_READ,
-                                       .number = r->segment,
-                                       .offset = r->offset + ENTRY_HEADER,
-                                       .len = r->len + PUT_HEAD};
-        snprintf(request.name, sizeof request.name, "%s", LOCAL_LOG);
-        n->place.ticket = disk_send(l->disk, &request, span_of(NULL, 0));
-        n->id = r->id;
-        n->again = true;
-        if (n->place.ticket != 0)
-            n->step = CLEAN_READ;
-        return;
-    }
-    if (n->again) {
-        n->again =
-            false; /* removals move records about in the table: once more, until a whole pass finds none */
-        n->at = 0;
-        return;
-    }
-    if (l->check_segment == n->segment && !append_check(l, &n->place))
-        return;
-    n->step = CLEAN_FLUSH;
-}
-
-static void clean_read(struct local_keymgr *l, struct local_cleaning *n)
-{
-    int error;
-    enum ask ask = disk_ask(l->disk, n->place.ticket, &error);
-    if (ask == ASK_WAIT)
-        return;
-    n->len = l->disk->read_len;
-    if (ask == ASK_FAILED || l->disk->read_ticket != n->place.ticket || n->len <= PUT_HEAD ||
-        be64_get(l->disk->read + PUT_ID_AT) != n->id) {
-        give_up_cleaning(l);
-        return;
-    }
-    if (find(l, n->id) == NULL || removal_under_way(l, n->id)) {
-        n->step = CLEAN_LOOK; /* a copy behind its DELETE would come back to life */
-        return;
-    }
-    memcpy(n->data, l->disk->read, n->len);
-    n->step = CLEAN_APPEND;
-}
-
-/* The place in the table changes when the copy is flushed; until then readers use the old one. */
-static void clean_append(struct local_keymgr *l, struct local_cleaning *n)
-{
-    int error;
-    if (n->len != 0) {
-        if (log_append(&l->log, ENTRY_PUT, span_of(n->data, n->len), span_of(NULL, 0), &n->place))
-            n->len = 0;
-        return;
-    }
-    enum ask ask = disk_ask(l->disk, n->place.ticket, &error);
-    if (ask == ASK_WAIT)
-        return;
-    struct local_record *r = find(l, n->id);
-    if (ask == ASK_FAILED) {
-        give_up_cleaning(l);
-        return;
-    }
-    if (r == NULL) {
-        /* Removed meanwhile: its DELETE stands before the copy, so it is said again. */
-        uint8_t id[DELETE_BYTES];
-        be64_put(id, n->id);
-        if (!log_append(&l->log, ENTRY_DELETE, span_of(id, sizeof id), span_of(NULL, 0), &n->place))
-            return;
-    } else {
-        r->segment = n->place.segment;
-        r->offset = n->place.offset;
-    }
-    n->step = CLEAN_LOOK;
-}
-
-static void clean_flush(struct local_keymgr *l, struct local_cleaning *n)
-{
-    int error;
-    enum ask ask = n->place.ticket == 0 ? ASK_READY : disk_ask(l->disk, n->place.ticket, &error);
-    if (ask == ASK_WAIT)
-        return;
-    if (ask == ASK_FAILED || l->disk->failures != n->failures) {
-        give_up_cleaning(l);
-    } else if (n->step == CLEAN_DROP) {
-        l->oldest = n->segment + 1;
-        n->segment = 0;
-    } else if (log_drop(&l->log, n->segment, &n->place.ticket)) {
-        n->step = CLEAN_DROP;
-    }
-}
-
-/* One step. False when it has to wait for the disk. */
-static bool clean_step(struct local_keymgr *l, struct local_cleaning *n)
-{
-    uint64_t ticket = n->place.ticket;
-    int step = (int)n->step;
-    bool again = n->again;
-    switch (n->step) {
-    case CLEAN_LOOK:
-        clean_look(l, n);
-        break;
-    case CLEAN_READ:
-        clean_read(l, n);
-        break;
-    case CLEAN_APPEND:
-        clean_append(l, n);
-        break;
-    case CLEAN_FLUSH:
-    case CLEAN_DROP:
-        clean_flush(l, n);
-        break;
-    }
-    return ticket != n->place.ticket || step != (int)n->step || again != n->again;
-}
-
-static void clean_log(struct local_keymgr *l)
-{
-    struct local_cleaning *n = &l->cleaning;
-    if (l->oldest == 0)
-        l->oldest = l->log.segment.number;
-    if (n->segment == 0) {
-        if (!garbage_prevails(l) || l->oldest == l->log.segment.number)
-            return;
-        n->segment = l->oldest;
-        n->at = 0;
-        n->step = CLEAN_LOOK;
-        n->place.ticket = 0;
-        n->failures = l->disk->failures;
-    }
-    for (int steps = 0; steps < CLEAN_STEPS_A_TURN && n->segment != 0 && clean_step(l, n); steps++)
-        continue;
-}
-
 static void local_turn(void *self, struct clock now)
 {
     struct local_keymgr *l = self;
@@ -728,7 +376,7 @@ static void local_turn(void *self, struct clock now)
         if (c->phase == CALL_ON_DISK)
             finish_on_disk(l, c);
     }
-    clean_log(l); /* behind the calls: what they remove is not copied */
+    local_clean(l); /* behind the calls: what they remove is not copied */
 }
 
 static size_t local_poll(void *self, struct pollfd *fds, size_t room, uint64_t *deadline_ms)

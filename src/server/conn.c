@@ -520,7 +520,7 @@ short conn_interest(const struct conn *c)
         return POLLIN;
     short interest = tls_interest(&c->tls);
     /* While a request runs or an answer waits nothing is read: the client has to take its answer first. */
-    if (c->phase == CONN_OPEN && (c->running || c->closing || c->wants_large))
+    if (c->phase == CONN_OPEN && (c->running || c->closing || c->wants_large || c->out_len != 0))
         interest &= (short)~POLLIN;
     return interest;
 }

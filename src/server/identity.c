@@ -24,9 +24,11 @@ static int64_t read_file(const struct disk_ops *ops, const char *name, uint8_t *
     return n;
 }
 
+/* Under a temporary name first, so that a power cut leaves the whole file or none. */
 static int64_t write_file(const struct disk_ops *ops, const char *name, struct span bytes)
 {
-    int file = ops->open(ops->self, name, true);
+    static const char temporary[] = "server.tmp";
+    int file = ops->open(ops->self, temporary, true);
     if (file < 0)
         return file;
     int64_t n = ops->truncate(ops->self, file, 0);
@@ -35,6 +37,8 @@ static int64_t write_file(const struct disk_ops *ops, const char *name, struct s
     if (n >= 0)
         n = ops->flush(ops->self, file);
     ops->close(ops->self, file);
+    if (n >= 0)
+        n = ops->rename(ops->self, temporary, name);
     return n >= 0 ? ops->flush_folder(ops->self) : n;
 }
 
@@ -75,14 +79,15 @@ static enum status make(struct server *s, struct tls_identity *id, bool ec, cons
     if (x509_write_self_signed(&wish, &id->key, &cert) != STATUS_OK ||
         keypair_write_der(&id->key, &key) != STATUS_OK)
         return STATUS_FAILED;
+    /* The key comes last: where it is missing, both are made anew. */
+    pem_write(&pem, "CERTIFICATE", buf_span(&cert));
+    int64_t n = write_file(&s->ops, cert_name, buf_span(&pem));
+    pem = buf_over(text, sizeof text);
     pem_write(&pem, "PRIVATE KEY", buf_span(&key));
-    int64_t n = write_file(&s->ops, key_name, buf_span(&pem));
+    if (n >= 0)
+        n = write_file(&s->ops, key_name, buf_span(&pem));
     wipe(der, sizeof der);
     wipe(text, sizeof text);
-    pem = buf_over(text, sizeof text);
-    pem_write(&pem, "CERTIFICATE", buf_span(&cert));
-    if (n >= 0)
-        n = write_file(&s->ops, cert_name, buf_span(&pem));
     id->chain[0] = (br_x509_certificate){.data = id->der, .data_len = cert.len};
     return n >= 0 ? STATUS_OK : STATUS_FAILED;
 }

@@ -2,6 +2,8 @@
 #include "store/reconcile.h"
 
 #include "base/text.h"
+#include "store/journal.h"
+#include "store/rooms.h"
 
 #define RETRY_MS 1000
 
@@ -46,13 +48,29 @@ static bool look_at(struct store *s, const struct keymgr_listed *listed)
     if (listed->generation > e->stored_generation) {
         /* The note that it was stored got lost. */
         if (e->stored_generation != 0)
-            store_remove_record(s, e->record_id);
+            upload_supersede(s, e->record_id);
         e->stored_generation = listed->generation;
         memcpy(e->record_id, listed->record_id, RECORD_ID_BYTES);
         return true;
     }
-    store_remove_record(s, listed->record_id);
+    upload_supersede(s, listed->record_id);
     return true;
+}
+
+/* Forgets an object that is no longer in the key manager. */
+static void forget(struct store *s, struct catalogue_entry *e)
+{
+    upload_remove(s, e);
+    kek_forget(&s->keks, catalogue_slot(&s->catalogue, e));
+    journal_gone(s, e->uid);
+    catalogue_remove(&s->catalogue, e);
+}
+
+/* Has an object written to the key manager again, whose record there is damaged. */
+static void store_again(struct store *s, struct catalogue_entry *e)
+{
+    e->stored_generation = 0;
+    upload_add(s, e, s->now.mono_ms);
 }
 
 /* What the list did not hold was removed by somebody; what was never stored is ours to store. */
@@ -65,9 +83,9 @@ static void forget_unseen(struct store *s)
             e->uploading != 0)
             continue;
         if (s->settings.keep_unseen)
-            store_store_again(s, e);
+            store_again(s, e);
         else
-            store_forget(s, e);
+            forget(s, e);
         gone++;
     }
     if (gone != 0 && s->settings.keep_unseen) {
@@ -128,6 +146,45 @@ void reconcile_listed(struct store *s, const struct keymgr_answer *answer)
     s->stirred = true;
 }
 
+/* Takes a record that came from the key manager into the catalogue. */
+static void adopt(struct store *s, const struct keymgr_listed *listed, struct span record)
+{
+    struct object object;
+    struct log_place place;
+    char uid[UUID_TEXT + 1];
+    uuid_write(listed->uid, uid);
+    if (object_open(record, &object) != STATUS_OK || memcmp(object.head.uid, listed->uid, UUID_BYTES) != 0) {
+        log_write(s->log, LOG_ERROR, "store",
+                  "the record of %s in the key manager is damaged or of a newer release", uid);
+        return;
+    }
+    struct catalogue_entry *e = catalogue_find(&s->catalogue, listed->uid);
+    if (e != NULL &&
+        (e->change.phase != CHANGE_NONE || e->uploading != 0 || e->generation >= object.head.generation))
+        return;
+    arena_ref ref = arena_put(&s->catalogue.arena, record);
+    if (e == NULL && ref != 0)
+        e = catalogue_add(&s->catalogue, listed->uid);
+    if (e == NULL || ref == 0) {
+        log_write(s->log, LOG_ERROR, "store", "the catalogue is full and cannot take %s; raise store objects",
+                  uid);
+        if (ref != 0)
+            arena_drop(&s->catalogue.arena, ref, record.len);
+        return;
+    }
+    e->next = ref;
+    e->next_len = (uint16_t)record.len;
+    e->scope = scopes_number(&s->scopes, object.scope);
+    if (catalogue_names_add(&s->catalogue, e, record) != STATUS_OK)
+        log_write(s->log, LOG_WARNING, "store", "the name index is full; some names are not found");
+    change_apply(s, e);
+    upload_note_stored(s, e, object.head.generation, listed->record_id);
+    e->pass = s->reconcile.pass;
+    if (s->disk != NULL &&
+        journal_put(s, e, catalogue_record(&s->catalogue, e), e->stored_generation, &place))
+        e->segment = place.segment;
+}
+
 void reconcile_got(struct store *s, const struct keymgr_answer *answer)
 {
     struct reconcile *r = &s->reconcile;
@@ -138,7 +195,7 @@ void reconcile_got(struct store *s, const struct keymgr_answer *answer)
     r->gets--;
     s->stirred = true;
     if (answer->result == KEYMGR_OK) {
-        store_adopt(s, &r->getting[i], answer->data);
+        adopt(s, &r->getting[i], answer->data);
         return;
     }
     if (answer->result == KEYMGR_NO_RECORD)

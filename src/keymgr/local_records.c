@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keymgr/local_state.h"
+
+size_t records_capacity(size_t slots)
+{
+    size_t capacity = 64;
+    while (capacity < slots + slots / 2)
+        capacity *= 2;
+    return capacity;
+}
+
+static size_t home_of(const struct local_keymgr *l, uint64_t id)
+{
+    return (size_t)(id * 0x9e3779b97f4a7c15u >> 20) & (l->capacity - 1);
+}
+
+struct local_record *records_find(struct local_keymgr *l, uint64_t id)
+{
+    for (size_t i = home_of(l, id); l->records[i].id != 0; i = (i + 1) & (l->capacity - 1))
+        if (l->records[i].id == id)
+            return &l->records[i];
+    return NULL;
+}
+
+struct local_record *records_insert(struct local_keymgr *l, uint64_t id)
+{
+    if (l->count + 1 >= l->capacity)
+        return NULL;
+    size_t i = home_of(l, id);
+    while (l->records[i].id != 0)
+        i = (i + 1) & (l->capacity - 1);
+    l->records[i] = (struct local_record){.id = id};
+    l->count++;
+    return &l->records[i];
+}
+
+/* Removes and closes the gap, so that probing never meets a false end. */
+static void records_erase(struct local_keymgr *l, struct local_record *record)
+{
+    size_t mask = l->capacity - 1, hole = (size_t)(record - l->records);
+    for (size_t i = (hole + 1) & mask; l->records[i].id != 0; i = (i + 1) & mask) {
+        size_t home = home_of(l, l->records[i].id);
+        if (((i - home) & mask) >= ((i - hole) & mask)) {
+            l->records[hole] = l->records[i];
+            hole = i;
+        }
+    }
+    l->records[hole] = (struct local_record){.id = 0};
+    l->count--;
+}
+
+/* The bytes that an entry with this payload keeps from being garbage. */
+void records_place(struct local_keymgr *l, struct local_record *r, uint32_t segment, uint32_t offset,
+                   size_t payload)
+{
+    r->segment = segment;
+    r->offset = offset;
+    r->len = (uint32_t)(payload - PUT_HEAD);
+    l->live_bytes += entry_size(payload);
+}
+
+void records_forget(struct local_keymgr *l, struct local_record *r)
+{
+    l->live_bytes -= entry_size(r->len + PUT_HEAD);
+    records_erase(l, r);
+}
+
+/* The records with the smallest ids above the cursor: removals meanwhile can neither hide one nor show one
+ * twice. */
+void records_list(struct local_keymgr *l, struct local_call *c)
+{
+    const struct local_record *page[KEYMGR_PAGE];
+    size_t n = 0;
+    for (size_t k = 0; k < l->capacity; k++) {
+        const struct local_record *r = &l->records[k];
+        if (r->id <= c->call.cursor || (n == KEYMGR_PAGE && r->id > page[n - 1]->id))
+            continue;
+        size_t i = n < KEYMGR_PAGE ? n++ : n - 1;
+        for (; i > 0 && page[i - 1]->id > r->id; i--)
+            page[i] = page[i - 1];
+        page[i] = r;
+    }
+    for (size_t i = 0; i < n; i++) {
+        memcpy(l->page[i].uid, page[i]->uid, UUID_BYTES);
+        record_id_write(page[i]->id, l->page[i].record_id);
+        l->page[i].generation = page[i]->generation;
+    }
+    c->answer.listed = l->page;
+    c->answer.listed_count = n;
+    c->answer.cursor = n == KEYMGR_PAGE ? page[n - 1]->id : 0;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* KEKs and the lease on them: spares made ahead, fetches, wiping. */
+#include "base/text.h"
+#include "base/wipe.h"
+#include "crypto/random.h"
+#include "store/rooms.h"
+
+/* After a failure to make a new key. */
+#define RETRY_MS 1000
+
+void keys_new_answered(struct store *s, struct keymgr_answer *a)
+{
+    for (size_t i = 0; i < SPARE_KEKS; i++) {
+        struct spare *spare = &s->spares[i];
+        struct catalogue_entry *e = catalogue_get(&s->catalogue, spare->handle);
+        if (spare->phase != SPARE_ASKED || e == NULL || rooms_ticket(s, e) != a->ticket)
+            continue;
+        if (a->result == KEYMGR_OK && a->data.len <= WRAPPED_KEK_MAX) {
+            kek_set(&s->keks, spare->handle.slot, a->key);
+            memcpy(spare->wrapped, a->data.ptr, a->data.len);
+            spare->wrapped_len = a->data.len;
+            spare->phase = SPARE_READY;
+            s->new_key_result = KEYMGR_OK;
+        } else {
+            catalogue_remove(&s->catalogue, e);
+            spare->phase = SPARE_EMPTY;
+            s->new_key_result = a->result == KEYMGR_OK ? KEYMGR_REFUSED : a->result;
+            s->new_key_retry_ms = s->now.mono_ms + RETRY_MS;
+            log_write(s->log, LOG_WARNING, "store", "no new key: %s", a->why);
+        }
+    }
+}
+
+void keys_unwrap_answered(struct store *s, struct keymgr_answer *a)
+{
+    struct catalogue_entry *e = rooms_entry(s, a->ticket);
+    if (e == NULL) {
+        if (s->keks.in_flight != 0)
+            s->keks.in_flight--;
+        return;
+    }
+    if (a->result != KEYMGR_OK) {
+        char uid[UUID_TEXT + 1];
+        uuid_write(e->uid, uid);
+        log_write(s->log, LOG_WARNING, "store", "the key of %s was not unwrapped: %s", uid, a->why);
+    }
+    /* A key that arrives after a revocation must not come to life again. */
+    if (a->result == KEYMGR_OK && !lease_serves(&s->lease))
+        a->result = KEYMGR_ROOT_GONE;
+    kek_fetched(&s->keks, (uint32_t)a->ticket, a->result, a->key, s->now);
+}
+
+static void wipe_keks(struct store *s)
+{
+    log_write(s->log, LOG_WARNING, "lease", "%u keys erased from memory: %s", s->keks.ready,
+              lease_refusal(s->lease.state));
+    store_erase_keks(s);
+}
+
+void store_erase_keks(struct store *s)
+{
+    kek_wipe_all(&s->keks);
+    for (size_t i = 0; i < SPARE_KEKS; i++) {
+        struct catalogue_entry *e = catalogue_get(&s->catalogue, s->spares[i].handle);
+        if (s->spares[i].phase != SPARE_EMPTY && e != NULL)
+            catalogue_remove(&s->catalogue, e);
+        wipe(&s->spares[i], sizeof s->spares[i]);
+    }
+}
+
+void keys_state_answered(struct store *s, const struct keymgr_answer *a)
+{
+    enum lease_state before = s->lease.state;
+    if (lease_answer(&s->lease, a->result, a->why, s->now))
+        wipe_keks(s);
+    if (s->lease.state == before)
+        return;
+    log_write(s->log, s->lease.state == LEASE_READY ? LOG_INFO : LOG_WARNING, "lease", "%s%s%s",
+              lease_state_name(s->lease.state), s->lease.why[0] != 0 ? ": " : "", s->lease.why);
+    if (s->lease.state == LEASE_READY)
+        s->new_key_retry_ms = 0;
+    s->stirred = true;
+}
+
+void keys_refill_spares(struct store *s)
+{
+    if (!lease_creates(&s->lease) || s->now.mono_ms < s->new_key_retry_ms)
+        return;
+    for (size_t i = 0; i < SPARE_KEKS; i++) {
+        struct spare *spare = &s->spares[i];
+        if (spare->phase != SPARE_EMPTY || s->catalogue.count >= s->settings.objects + SPARE_KEKS)
+            continue;
+        struct keymgr_call call = {.kind = KEYMGR_NEW_KEY};
+        random_uuid(call.uid);
+        struct catalogue_entry *e = catalogue_add(&s->catalogue, call.uid);
+        if (e == NULL)
+            return;
+        call.ticket = rooms_ticket(s, e);
+        if (!keymgr_submit(&s->keymgr, &call)) {
+            catalogue_remove(&s->catalogue, e);
+            return;
+        }
+        spare->handle = catalogue_handle(&s->catalogue, e);
+        spare->phase = SPARE_ASKED;
+    }
+}
+
+void keys_fetch(struct store *s)
+{
+    if (!lease_serves(&s->lease))
+        return;
+    for (;;) {
+        uint32_t slot = kek_next_wanted(&s->keks);
+        if (slot == NO_SLOT_32)
+            return;
+        struct catalogue_entry *e = &s->catalogue.entries[slot];
+        struct object object;
+        if (!e->in_use || e->record == 0 ||
+            object_open(catalogue_record(&s->catalogue, e), &object) != STATUS_OK ||
+            object.wrapped_kek.len == 0) {
+            kek_fetched(&s->keks, slot, KEYMGR_REFUSED, NULL, s->now);
+            continue;
+        }
+        struct keymgr_call call = {
+            .kind = KEYMGR_UNWRAP, .ticket = rooms_ticket(s, e), .data = object.wrapped_kek};
+        memcpy(call.uid, e->uid, UUID_BYTES);
+        if (!keymgr_submit(&s->keymgr, &call)) {
+            kek_ask_later(&s->keks, slot);
+            return;
+        }
+    }
+}
+
+void keys_check_lease(struct store *s)
+{
+    if (lease_tick(&s->lease, s->now))
+        wipe_keks(s);
+    if (s->lease.asked || s->now.mono_ms < s->lease.next_check_ms)
+        return;
+    struct keymgr_call call = {.kind = KEYMGR_STATE};
+    s->lease.asked = keymgr_submit(&s->keymgr, &call);
+}
+
+static const char *why_not(const struct store *s, enum keymgr_result result)
+{
+    if (!lease_serves(&s->lease))
+        return lease_refusal(s->lease.state);
+    switch (result) {
+    case KEYMGR_DENIED:
+        return lease_refusal(LEASE_DENIED);
+    case KEYMGR_ROOT_GONE:
+        return lease_refusal(LEASE_REVOKED);
+    case KEYMGR_ROOT_EXPIRED:
+        return lease_refusal(LEASE_READ_ONLY);
+    case KEYMGR_LOCKED:
+        return lease_refusal(LEASE_LOCKED);
+    case KEYMGR_REFUSED:
+    case KEYMGR_NO_RECORD:
+        return "the key manager refused this key; the server's log says why";
+    case KEYMGR_OK:
+    case KEYMGR_AWAY:
+        break;
+    }
+    return "the key manager did not answer; try again";
+}
+
+enum ask store_kek(struct store *s, struct handle handle, const uint8_t **key, const char **why)
+{
+    enum keymgr_result result = KEYMGR_OK;
+    if (!lease_serves(&s->lease)) {
+        *why = why_not(s, result);
+        return s->lease.state == LEASE_STARTING ? ASK_WAIT : ASK_FAILED;
+    }
+    enum ask ask = kek_ask(&s->keks, handle.slot, s->now, key, &result);
+    if (ask == ASK_WAIT)
+        s->stirred = s->stirred || s->keks.keks[handle.slot].phase == KEK_WANTED;
+    if (ask == ASK_FAILED)
+        *why = why_not(s, result);
+    return ask;
+}
+
+enum ask store_spare(struct store *s, struct spare **spare, const uint8_t **key, const char **why)
+{
+    if (!lease_creates(&s->lease)) {
+        *why = lease_refusal(s->lease.state);
+        return s->lease.state == LEASE_STARTING ? ASK_WAIT : ASK_FAILED;
+    }
+    for (size_t i = 0; i < SPARE_KEKS; i++) {
+        enum keymgr_result result;
+        if (s->spares[i].phase == SPARE_READY &&
+            kek_ask(&s->keks, s->spares[i].handle.slot, s->now, key, &result) == ASK_READY) {
+            *spare = &s->spares[i];
+            return ASK_READY;
+        }
+    }
+    if (s->catalogue.count >= s->settings.objects + SPARE_KEKS) {
+        *why = "the catalogue is full; raise store objects, or destroy keys that nobody needs";
+        return ASK_FAILED;
+    }
+    if (s->new_key_result != KEYMGR_OK && s->now.mono_ms < s->new_key_retry_ms) {
+        *why = why_not(s, s->new_key_result);
+        return ASK_FAILED;
+    }
+    for (size_t i = 0; i < SPARE_KEKS; i++)
+        s->stirred = s->stirred || s->spares[i].phase == SPARE_EMPTY;
+    return ASK_WAIT;
+}
+
+void store_use_spare(struct store *s, struct spare *spare)
+{
+    wipe(spare, sizeof *spare);
+    s->stirred = true;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the key manager lacks is brought to it, and what a newer generation superseded is removed there. */
+#include "store/journal.h"
+#include "store/rooms.h"
+
+/* After a failed write to the key manager. */
+#define RETRY_MS 1000
+
+void upload_add(struct store *s, struct catalogue_entry *e, uint64_t due_ms)
+{
+    if (e->dirty)
+        return;
+    uint32_t slot = catalogue_slot(&s->catalogue, e);
+    e->dirty = true;
+    e->due_ms = due_ms;
+    e->list_next = NO_SLOT_32;
+    e->list_previous = s->dirty_tail;
+    if (s->dirty_tail == NO_SLOT_32)
+        s->dirty_head = slot;
+    else
+        s->catalogue.entries[s->dirty_tail].list_next = slot;
+    s->dirty_tail = slot;
+    s->dirty_count++;
+}
+
+void upload_remove(struct store *s, struct catalogue_entry *e)
+{
+    if (!e->dirty)
+        return;
+    struct catalogue_entry *entries = s->catalogue.entries;
+    if (e->list_previous == NO_SLOT_32)
+        s->dirty_head = e->list_next;
+    else
+        entries[e->list_previous].list_next = e->list_next;
+    if (e->list_next == NO_SLOT_32)
+        s->dirty_tail = e->list_previous;
+    else
+        entries[e->list_next].list_previous = e->list_previous;
+    e->dirty = false;
+    s->dirty_count--;
+}
+
+bool upload_put(struct store *s, struct catalogue_entry *e, struct span record, uint32_t generation)
+{
+    struct keymgr_call call = {
+        .kind = KEYMGR_PUT, .ticket = rooms_ticket(s, e), .generation = generation, .data = record};
+    memcpy(call.uid, e->uid, UUID_BYTES);
+    return s->removals_used < REMOVALS - KEYMGR_CALLS && keymgr_submit(&s->keymgr, &call);
+}
+
+void upload_supersede(struct store *s, const uint8_t record_id[RECORD_ID_BYTES])
+{
+    for (size_t i = 0; i < REMOVALS; i++) {
+        if (s->removals[i].used)
+            continue;
+        memcpy(s->removals[i].record_id, record_id, RECORD_ID_BYTES);
+        s->removals[i].used = true;
+        s->removals[i].sent = false;
+        s->removals_used++;
+        return;
+    }
+    s->removals_refused++; /* found again, as an older generation, by the next reconciliation */
+}
+
+/* The key manager has `generation`; the record that held an older one goes. */
+void upload_note_stored(struct store *s, struct catalogue_entry *e, uint32_t generation,
+                        const uint8_t record_id[RECORD_ID_BYTES])
+{
+    if (e->stored_generation != 0)
+        upload_supersede(s, e->record_id);
+    e->stored_generation = generation;
+    e->pass = s->reconcile.pass; /* a list that began before does not have it */
+    memcpy(e->record_id, record_id, RECORD_ID_BYTES);
+}
+
+static void answer_upload(struct store *s, struct catalogue_entry *e, const struct keymgr_answer *a)
+{
+    uint32_t generation = e->uploading;
+    e->uploading = 0;
+    if (a->result != KEYMGR_OK) {
+        log_write(s->log, LOG_WARNING, "store",
+                  "the key manager did not take a change, it is kept and sent again: %s", a->why);
+        upload_add(s, e, s->now.mono_ms + RETRY_MS);
+        return;
+    }
+    upload_note_stored(s, e, generation, a->record_id);
+    if (e->generation > generation)
+        upload_add(s, e, s->now.mono_ms + s->settings.flush_window_ms);
+    journal_stored(s, e);
+}
+
+void upload_answered(struct store *s, const struct keymgr_answer *a)
+{
+    struct catalogue_entry *e = rooms_entry(s, a->ticket);
+    if (e == NULL) {
+        if (a->result == KEYMGR_OK)
+            upload_supersede(s, a->record_id);
+    } else if (e->uploading != 0) {
+        answer_upload(s, e, a);
+    } else if (e->change.phase == CHANGE_PUT && e->change.sent) {
+        change_answered(s, e, a);
+    }
+}
+
+void upload_removal_answered(struct store *s, const struct keymgr_answer *a)
+{
+    struct removal *removal = &s->removals[a->ticket % REMOVALS];
+    removal->sent = false;
+    bool denied =
+        a->result == KEYMGR_DENIED && s->lease.state != LEASE_READY; /* otherwise only deleting is denied */
+    if (a->result == KEYMGR_AWAY || denied || a->result == KEYMGR_LOCKED) {
+        s->removal_retry_ms = s->now.mono_ms + RETRY_MS;
+        return;
+    }
+    if (a->result != KEYMGR_OK && a->result != KEYMGR_NO_RECORD)
+        s->removals_refused++;
+    removal->used = false;
+    s->removals_used--;
+}
+
+void upload_send(struct store *s)
+{
+    while (s->dirty_head != NO_SLOT_32) {
+        struct catalogue_entry *e = &s->catalogue.entries[s->dirty_head];
+        if (e->due_ms > s->now.mono_ms)
+            return;
+        if (e->change.phase == CHANGE_PUT || e->uploading != 0) {
+            upload_remove(s, e); /* that call brings the newest generation along, or puts it back here */
+            continue;
+        }
+        if (!upload_put(s, e, catalogue_record(&s->catalogue, e), e->generation))
+            return;
+        upload_remove(s, e);
+        e->uploading = e->generation;
+    }
+}
+
+void upload_send_removals(struct store *s)
+{
+    if (s->removals_used == 0 || s->now.mono_ms < s->removal_retry_ms)
+        return;
+    for (size_t i = 0; i < REMOVALS; i++) {
+        if (!s->removals[i].used || s->removals[i].sent)
+            continue;
+        struct keymgr_call call = {.kind = KEYMGR_DELETE, .ticket = i};
+        memcpy(call.record_id, s->removals[i].record_id, RECORD_ID_BYTES);
+        if (!keymgr_submit(&s->keymgr, &call))
+            return;
+        s->removals[i].sent = true;
+    }
+}
