@@ -9,16 +9,16 @@
 #define TTLV_DEPTH_MAX 16
 
 /* bytes; a request that fits a connection's own buffer. vCenter sends at most 448. */
-#define MESSAGE_SMALL 2048
+#define MESSAGE_SMALL 1536
 /* bytes; that buffer: a small request, and behind it the beginning of an answer that waits. */
-#define CONNECTION_BUFFER 4096
+#define CONNECTION_BUFFER (MESSAGE_SMALL + 1664)
 /* bytes; an answer that needs no large buffer: one TLS record. */
 #define ANSWER_RECORD 16384
 /* bytes; the largest request, and the largest response. Fits a batch of every key of a large host, or 1,300
  * Unique Identifiers. */
 #define MESSAGE_LARGE 65536
-/* buffers of 2 * MESSAGE_LARGE shared by all connections; 8 cost 1 MiB. Who finds none waits. */
-#define MESSAGE_LARGE_SLOTS 8
+/* buffers of 2 * MESSAGE_LARGE shared by all connections; 6 cost 768 KiB. Who finds none waits. */
+#define MESSAGE_LARGE_SLOTS 6
 /* batch items done in one turn of the loop before others have theirs; about 20 us of work each at the most.
  */
 #define BATCH_ITEMS_A_TURN 16
@@ -86,6 +86,6 @@
 #define CONTROL_SLOTS 4
 /* bytes; one line of the control protocol: a certificate in base64 fits. */
 #define CONTROL_LINE 8192
-#define CONTROL_OUT  16384
+#define CONTROL_OUT  12288
 
 #endif

@@ -26,7 +26,9 @@ enum status keypair_make_rsa2048(struct keypair *out)
     uint32_t ok = br_rsa_keygen_get_default()(&generator.vtable, &out->rsa, out->bytes, NULL, NULL, 2048,
                                               PUBLIC_EXPONENT);
     wipe(&generator, sizeof generator);
-    return ok ? STATUS_OK : STATUS_FAILED;
+    if (ok)
+        out->rsa_modulus_len = br_rsa_compute_modulus_get_default()(out->rsa_modulus, &out->rsa);
+    return out->rsa_modulus_len != 0 ? STATUS_OK : STATUS_FAILED;
 }
 
 enum status keypair_make_p256(struct keypair *out)
@@ -77,11 +79,23 @@ static bool skip(struct span *in, uint8_t wanted)
     return der_next(in, &tag, &content) == STATUS_OK && tag == wanted;
 }
 
-/* The public exponent, which BearSSL's decoder passes over: RFC 8017 A.1.2, alone or inside RFC 5208. */
-static enum status read_exponent(struct span der, uint32_t *out)
+/* The next INTEGER, without leading zeros; empty when there is none. */
+static struct span take_unsigned(struct span *in)
 {
     uint8_t tag;
-    struct span peek, exponent;
+    struct span number;
+    if (der_next(in, &tag, &number) != STATUS_OK || tag != DER_INTEGER)
+        return span_of(NULL, 0);
+    while (number.len > 1 && number.ptr[0] == 0)
+        number = span_of(number.ptr + 1, number.len - 1);
+    return number;
+}
+
+/* Modulus and public exponent, which BearSSL's decoder passes over: RFC 8017 A.1.2, alone or inside RFC 5208.
+ */
+static enum status read_public(struct span der, struct keypair *out)
+{
+    struct span peek;
     if (!step_into(&der, DER_SEQUENCE) || !skip(&der, DER_INTEGER))
         return STATUS_MALFORMED;
     peek = der;
@@ -90,12 +104,15 @@ static enum status read_exponent(struct span der, uint32_t *out)
         if (!step_into(&der, DER_OCTET_STRING) || !step_into(&der, DER_SEQUENCE) || !skip(&der, DER_INTEGER))
             return STATUS_MALFORMED;
     }
-    if (!skip(&der, DER_INTEGER) || der_next(&der, &tag, &exponent) != STATUS_OK || tag != DER_INTEGER ||
-        exponent.len == 0 || exponent.len > 5 || (exponent.len == 5 && exponent.ptr[0] != 0))
+    struct span modulus = take_unsigned(&der);
+    struct span exponent = take_unsigned(&der);
+    if (modulus.len == 0 || modulus.len > sizeof out->rsa_modulus || exponent.len == 0 || exponent.len > 4)
         return STATUS_MALFORMED;
-    *out = 0;
+    memcpy(out->rsa_modulus, modulus.ptr, modulus.len);
+    out->rsa_modulus_len = modulus.len;
+    out->rsa_exponent = 0;
     for (size_t i = 0; i < exponent.len; i++)
-        *out = *out << 8 | exponent.ptr[i];
+        out->rsa_exponent = out->rsa_exponent << 8 | exponent.ptr[i];
     return STATUS_OK;
 }
 
@@ -124,7 +141,7 @@ enum status keypair_read_der(struct span der, struct keypair *out)
         if (br_skey_decoder_key_type(&decoder) == BR_KEYTYPE_RSA) {
             status = keep_rsa(br_skey_decoder_get_rsa(&decoder), out);
             if (status == STATUS_OK)
-                status = read_exponent(der, &out->rsa_exponent);
+                status = read_public(der, out);
         } else {
             const br_ec_private_key *from = br_skey_decoder_get_ec(&decoder);
             status = keep_ec(from, out);
@@ -136,47 +153,38 @@ enum status keypair_read_der(struct span der, struct keypair *out)
     return status;
 }
 
-/* The public RSA values, computed from the private ones: modulus and exponent. */
-static enum status rsa_public(const struct keypair *key, uint8_t n[512], size_t *n_len, uint32_t *e)
+static enum status write_rsa_der(const struct keypair *key, struct buf *out)
 {
-    *n_len = br_rsa_compute_modulus_get_default()(NULL, &key->rsa);
-    if (*n_len == 0 || *n_len > 512)
+    uint32_t e = key->rsa_exponent;
+    uint8_t n[512], e_bytes[4] = {(uint8_t)(e >> 24), (uint8_t)(e >> 16), (uint8_t)(e >> 8), (uint8_t)e},
+                    d[512];
+    memcpy(n, key->rsa_modulus, key->rsa_modulus_len);
+    br_rsa_public_key pub = {.n = n, .nlen = key->rsa_modulus_len, .e = e_bytes, .elen = sizeof e_bytes};
+    size_t d_len = br_rsa_compute_privexp_get_default()(d, &key->rsa, e);
+    size_t len = br_encode_rsa_pkcs8_der(NULL, &key->rsa, &pub, d, d_len);
+    bool fits = d_len != 0 && len <= out->cap - out->len;
+    if (fits)
+        out->len += br_encode_rsa_pkcs8_der(out->ptr + out->len, &key->rsa, &pub, d, d_len);
+    wipe(d, sizeof d);
+    return fits ? STATUS_OK : STATUS_NO_SPACE;
+}
+
+static enum status write_ec_der(const struct keypair *key, struct buf *out)
+{
+    uint8_t point[BR_EC_KBUF_PUB_MAX_SIZE];
+    br_ec_public_key pub;
+    if (br_ec_compute_pub(br_ec_get_default(), &pub, point, &key->ec) == 0)
         return STATUS_FAILED;
-    br_rsa_compute_modulus_get_default()(n, &key->rsa);
-    *e = key->rsa_exponent;
-    return *e != 0 ? STATUS_OK : STATUS_FAILED;
+    size_t len = br_encode_ec_pkcs8_der(NULL, &key->ec, &pub);
+    if (len == 0 || len > out->cap - out->len)
+        return STATUS_NO_SPACE;
+    out->len += br_encode_ec_pkcs8_der(out->ptr + out->len, &key->ec, &pub);
+    return STATUS_OK;
 }
 
 enum status keypair_write_der(const struct keypair *key, struct buf *out)
 {
-    size_t len;
-    if (key->kind == KEYPAIR_RSA) {
-        uint8_t n[512], e_bytes[4], d[512];
-        size_t n_len;
-        uint32_t e;
-        if (rsa_public(key, n, &n_len, &e) != STATUS_OK)
-            return STATUS_FAILED;
-        e_bytes[0] = (uint8_t)(e >> 24), e_bytes[1] = (uint8_t)(e >> 16);
-        e_bytes[2] = (uint8_t)(e >> 8), e_bytes[3] = (uint8_t)e;
-        br_rsa_public_key pub = {.n = n, .nlen = n_len, .e = e_bytes, .elen = sizeof e_bytes};
-        size_t d_len = br_rsa_compute_privexp_get_default()(d, &key->rsa, e);
-        len = br_encode_rsa_pkcs8_der(NULL, &key->rsa, &pub, d, d_len);
-        if (d_len == 0 || len > out->cap - out->len)
-            return STATUS_NO_SPACE;
-        br_encode_rsa_pkcs8_der(out->ptr + out->len, &key->rsa, &pub, d, d_len);
-        wipe(d, sizeof d);
-    } else {
-        uint8_t point[BR_EC_KBUF_PUB_MAX_SIZE];
-        br_ec_public_key pub;
-        if (br_ec_compute_pub(br_ec_get_default(), &pub, point, &key->ec) == 0)
-            return STATUS_FAILED;
-        len = br_encode_ec_pkcs8_der(NULL, &key->ec, &pub);
-        if (len == 0 || len > out->cap - out->len)
-            return STATUS_NO_SPACE;
-        br_encode_ec_pkcs8_der(out->ptr + out->len, &key->ec, &pub);
-    }
-    out->len += len;
-    return STATUS_OK;
+    return key->kind == KEYPAIR_RSA ? write_rsa_der(key, out) : write_ec_der(key, out);
 }
 
 static void write_public_rsa(struct buf *out, struct span n, uint32_t e)
@@ -216,12 +224,7 @@ enum status keypair_write_public(const struct keypair *key, struct buf *out)
 {
     size_t outer = der_begin(out, DER_SEQUENCE);
     if (key->kind == KEYPAIR_RSA) {
-        uint8_t n[512];
-        size_t n_len;
-        uint32_t e;
-        if (rsa_public(key, n, &n_len, &e) != STATUS_OK)
-            return STATUS_FAILED;
-        write_public_rsa(out, span_of(n, n_len), e);
+        write_public_rsa(out, span_of(key->rsa_modulus, key->rsa_modulus_len), key->rsa_exponent);
     } else {
         uint8_t point[BR_EC_KBUF_PUB_MAX_SIZE];
         br_ec_public_key pub;

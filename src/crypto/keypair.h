@@ -15,6 +15,8 @@ enum keypair_kind { KEYPAIR_NONE, KEYPAIR_RSA, KEYPAIR_EC };
 struct keypair {
     enum keypair_kind kind;
     uint32_t rsa_exponent;
+    size_t rsa_modulus_len;
+    uint8_t rsa_modulus[512];
     br_rsa_private_key rsa;
     br_ec_private_key ec;
     uint8_t bytes[BR_RSA_KBUF_PRIV_SIZE(4096)];

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keymgr/local_state.h"
 
+/* Two fifths more than records, so that probing stays short. */
 size_t records_capacity(size_t slots)
 {
-    size_t capacity = 64;
-    while (capacity < slots + slots / 2)
-        capacity *= 2;
-    return capacity;
+    return slots + slots * 2 / 5 + 64;
 }
 
 static size_t home_of(const struct local_keymgr *l, uint64_t id)
 {
-    return (size_t)(id * 0x9e3779b97f4a7c15u >> 20) & (l->capacity - 1);
+    return (size_t)((id * 0x9e3779b97f4a7c15u >> 32) * l->capacity >> 32);
+}
+
+static size_t next_to(const struct local_keymgr *l, size_t place)
+{
+    return place + 1 == l->capacity ? 0 : place + 1;
 }
 
 struct local_record *records_find(struct local_keymgr *l, uint64_t id)
 {
-    for (size_t i = home_of(l, id); l->records[i].id != 0; i = (i + 1) & (l->capacity - 1))
+    for (size_t i = home_of(l, id); l->records[i].id != 0; i = next_to(l, i))
         if (l->records[i].id == id)
             return &l->records[i];
     return NULL;
@@ -28,19 +31,24 @@ struct local_record *records_insert(struct local_keymgr *l, uint64_t id)
         return NULL;
     size_t i = home_of(l, id);
     while (l->records[i].id != 0)
-        i = (i + 1) & (l->capacity - 1);
+        i = next_to(l, i);
     l->records[i] = (struct local_record){.id = id};
     l->count++;
     return &l->records[i];
 }
 
+/* How far place is behind home, going round. */
+static size_t distance(const struct local_keymgr *l, size_t home, size_t place)
+{
+    return place >= home ? place - home : place + l->capacity - home;
+}
+
 /* Removes and closes the gap, so that probing never meets a false end. */
 static void records_erase(struct local_keymgr *l, struct local_record *record)
 {
-    size_t mask = l->capacity - 1, hole = (size_t)(record - l->records);
-    for (size_t i = (hole + 1) & mask; l->records[i].id != 0; i = (i + 1) & mask) {
-        size_t home = home_of(l, l->records[i].id);
-        if (((i - home) & mask) >= ((i - hole) & mask)) {
+    size_t hole = (size_t)(record - l->records);
+    for (size_t i = next_to(l, hole); l->records[i].id != 0; i = next_to(l, i)) {
+        if (distance(l, home_of(l, l->records[i].id), i) >= distance(l, hole, i)) {
             l->records[hole] = l->records[i];
             hole = i;
         }

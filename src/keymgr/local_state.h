@@ -53,7 +53,7 @@ struct local_keymgr {
     struct log_writer log;
     bool has_root_key;
     uint8_t root_key[SEAL_KEY_BYTES];
-    size_t capacity; /* of the table: a power of two */
+    size_t capacity; /* of the table */
     size_t count;
     uint64_t damaged_bytes;
     uint64_t live_bytes;
@@ -93,7 +93,7 @@ static inline uint64_t record_id_read(const uint8_t in[RECORD_ID_BYTES])
 
 /* ---- local_records.c: the table of living records ---- */
 
-/* Places for `slots` records: a power of two. */
+/* Places for `slots` records. */
 size_t records_capacity(size_t slots);
 /* NULL when there is none; NULL when the table is full. */
 struct local_record *records_find(struct local_keymgr *l, uint64_t id);

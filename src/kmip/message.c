@@ -30,13 +30,16 @@ static enum result_reason read_version(struct fields *fields, struct request_hea
 {
     struct ttlv_item version, part;
     struct fields inner;
-    if (!fields_need(fields, TAG_PROTOCOL_VERSION, TTLV_STRUCTURE, &version))
-        return fields_reason(fields->error, why);
-    fields_begin(&inner, version.value);
-    int32_t major =
-        fields_need(&inner, TAG_PROTOCOL_VERSION_MAJOR, TTLV_INTEGER, &part) ? ttlv_integer(&part) : -1;
-    int32_t minor =
-        fields_need(&inner, TAG_PROTOCOL_VERSION_MINOR, TTLV_INTEGER, &part) ? ttlv_integer(&part) : -1;
+    int32_t major = -1, minor = -1;
+    if (fields_need(fields, TAG_PROTOCOL_VERSION, TTLV_STRUCTURE, &version)) {
+        fields_begin(&inner, version.value);
+        if (fields_need(&inner, TAG_PROTOCOL_VERSION_MAJOR, TTLV_INTEGER, &part))
+            major = ttlv_integer(&part);
+        if (fields_need(&inner, TAG_PROTOCOL_VERSION_MINOR, TTLV_INTEGER, &part))
+            minor = ttlv_integer(&part);
+    }
+    if (major < 0 || minor < 0)
+        return refuse(why, REASON_INVALID_MESSAGE, "the header does not begin with a whole Protocol Version");
     if (fields_end(&inner) != FIELDS_OK)
         return fields_reason(inner.error, why);
     if (major != 1 || minor < 0 || minor > KMIP_MINOR_MAX)

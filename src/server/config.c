@@ -50,8 +50,9 @@ static const struct setting settings[] = {
     {"store objects", SETTING_NUMBER, AT(objects), "16384", 16, 1000000, NULL,
      "Objects that the catalogue holds; one for each encrypted VM, host and vSAN disk group, and every "
      "re-key adds one."},
-    {"store record-bytes", SETTING_NUMBER, AT(record_bytes), "672", 256, 8192, NULL,
-     "Memory for the record of one object, on average; a key with vCenter's six attributes takes about 640."},
+    {"store record-bytes", SETTING_NUMBER, AT(record_bytes), "696", 256, 8192, NULL,
+     "Memory for the record of one object, on average; a key with vCenter's six attributes takes 640 to "
+     "700."},
     {"store flush-window", SETTING_DURATION, AT(flush_window_ms), "2s", 0, MINUTE, NULL,
      "How long changes that are safe in the journal are collected before the key manager gets them."},
     {"store commit", SETTING_CHOICE, AT(commit), "journal", 0, 0, "journal keymgr",

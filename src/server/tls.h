@@ -40,7 +40,7 @@ struct tls_cache {
 
 /* One read of the socket. BearSSL asks for a record's head and its body apart, which would be two reads for a
  * request. */
-#define TLS_STAGE 1024
+#define TLS_STAGE 512
 
 /* What all connections share. */
 struct tls_server {

@@ -11,10 +11,11 @@ static uint32_t name_nodes(uint32_t slots)
     return slots + slots / 2;
 }
 
-static uint32_t power_of_two(uint32_t at_least)
+/* Heads of chains: a power of two, with at most two entries to a chain on average. */
+static uint32_t bucket_count(uint32_t slots)
 {
     uint32_t n = 64;
-    while (n < at_least)
+    while (n < slots / 2)
         n *= 2;
     return n;
 }
@@ -22,7 +23,7 @@ static uint32_t power_of_two(uint32_t at_least)
 void catalogue_carve(struct catalogue *c, struct region *region, uint32_t slots, size_t record_bytes)
 {
     c->slots = slots;
-    c->bucket_mask = power_of_two(slots) - 1;
+    c->bucket_mask = bucket_count(slots) - 1;
     c->entries = region_take(region, "catalogue", slots, sizeof(struct catalogue_entry));
     c->buckets = region_take(region, "catalogue index", c->bucket_mask + 1, sizeof(uint32_t));
     c->names = region_take(region, "names", name_nodes(slots), sizeof(struct name_node));

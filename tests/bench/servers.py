@@ -121,18 +121,16 @@ def echo(engine, kind, identities, folder, answer_bytes):
 
 
 def _holdfast_configuration(folder, port, connections, objects, identities):
-    """Everything that is known here about our server's configuration. Its path."""
-    clients = os.path.join(folder, "clients.conf")
-    with open(clients, "w") as f:
+    """Everything that is known here about our server's configuration. Its path. Clients stand in clients.conf."""
+    with open(os.path.join(folder, "clients.conf"), "w") as f:
         for kind, (_, client) in identities.items():
             with open(client.der, "rb") as der:
                 f.write("set client bench-%s certificate %s\n" % (kind, base64.b64encode(der.read()).decode()))
     lines = [
+        "set state folder %s" % folder,
         "set server listen 127.0.0.1:%d" % port,
         "set server connections %d" % connections,
         "set store objects %d" % objects,
-        "set state folder %s" % folder,
-        "set clients file %s" % clients,
     ]
     if os.geteuid() != 0:
         lines.append("set memory lock best-effort")
@@ -147,7 +145,8 @@ def holdfast(name, connections, objects, identities, folder):
     os.makedirs(state, mode=0o700)
     port = _free_port()
     path = _holdfast_configuration(state, port, connections, objects, identities)
-    return Server(name, [os.path.join(ROOT, "build", "holdfast"), "serve", "--config", path], port, folder)
+    binary = os.environ.get("HOLDFAST", os.path.join(ROOT, "build", "holdfast"))
+    return Server(name, [binary, "serve", "--config", path], port, folder)
 
 
 def pykmip(identities, folder):

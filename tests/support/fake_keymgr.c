@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support/fake_keymgr.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/bytes.h"
+
+void fake_init(struct fake_keymgr *f)
+{
+    f->page = KEYMGR_PAGE;
+    for (size_t i = 0; i < KEK_BYTES; i++)
+        f->pad[i] = (uint8_t)(0xa5 + 7 * i);
+}
+
+void fake_answer(struct fake_keymgr *f, enum keymgr_call_kind kind, enum keymgr_result result, int turns)
+{
+    f->rules[kind] = (struct fake_rule){.result = result, .turns = turns};
+}
+
+void fake_fail(struct fake_keymgr *f, enum keymgr_call_kind kind, enum keymgr_result result, unsigned times)
+{
+    f->rules[kind].result = result;
+    f->rules[kind].takes_place = false;
+    f->rules[kind].times = times;
+}
+
+void fake_lose_answer(struct fake_keymgr *f, enum keymgr_call_kind kind)
+{
+    fake_fail(f, kind, KEYMGR_AWAY, 1);
+    f->rules[kind].takes_place = true;
+}
+
+void fake_release(struct fake_keymgr *f, enum keymgr_call_kind kind)
+{
+    for (size_t i = 0; i < KEYMGR_CALLS; i++)
+        if (f->slots[i].used && f->slots[i].call.kind == kind)
+            f->slots[i].turns = 0;
+}
+
+unsigned fake_waiting(const struct fake_keymgr *f, enum keymgr_call_kind kind)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < KEYMGR_CALLS; i++)
+        n += f->slots[i].used && f->slots[i].call.kind == kind;
+    return n;
+}
+
+void fake_hang_up(struct fake_keymgr *f)
+{
+    memset(f->slots, 0, sizeof f->slots);
+}
+
+size_t fake_record_count(const struct fake_keymgr *f)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < f->high; i++)
+        n += f->records[i].used;
+    return n;
+}
+
+struct fake_record *fake_find(struct fake_keymgr *f, const uint8_t uid[UUID_BYTES])
+{
+    struct fake_record *best = NULL;
+    for (size_t i = 0; i < f->high; i++) {
+        struct fake_record *r = &f->records[i];
+        if (r->used && memcmp(r->uid, uid, UUID_BYTES) == 0 &&
+            (best == NULL || r->generation > best->generation ||
+             (r->generation == best->generation && r->id > best->id)))
+            best = r;
+    }
+    return best;
+}
+
+struct fake_record *fake_put(struct fake_keymgr *f, const uint8_t uid[UUID_BYTES], uint32_t generation, struct span data)
+{
+    for (size_t i = 0; i < FAKE_RECORDS; i++) {
+        struct fake_record *r = &f->records[i];
+        if (r->used)
+            continue;
+        f->high = i < f->high ? f->high : i + 1;
+        if (data.len > sizeof r->data)
+            abort(); /* no key manager takes so large a record: the server's bug */
+        r->used = true;
+        r->id = ++f->next_id;
+        r->generation = generation;
+        r->len = data.len;
+        memcpy(r->uid, uid, UUID_BYTES);
+        memcpy(r->data, data.ptr, data.len);
+        return r;
+    }
+    abort(); /* the test needs more records */
+}
+
+void fake_remove(struct fake_keymgr *f, const uint8_t uid[UUID_BYTES])
+{
+    for (size_t i = 0; i < f->high; i++)
+        if (f->records[i].used && memcmp(f->records[i].uid, uid, UUID_BYTES) == 0)
+            f->records[i].used = false;
+}
+
+void fake_wrap(const struct fake_keymgr *f, const uint8_t uid[UUID_BYTES], const uint8_t key[KEK_BYTES],
+               uint8_t out[FAKE_WRAPPED])
+{
+    out[0] = 'W';
+    memcpy(out + 1, uid, UUID_BYTES);
+    for (size_t i = 0; i < KEK_BYTES; i++)
+        out[1 + UUID_BYTES + i] = (uint8_t)(key[i] ^ f->pad[i]);
+}
+
+static struct fake_record *record_by_id(struct fake_keymgr *f, const uint8_t id[RECORD_ID_BYTES])
+{
+    for (size_t i = 0; i < f->high; i++)
+        if (f->records[i].used && f->records[i].id == be64_get(id + 8))
+            return &f->records[i];
+    return NULL;
+}
+
+/* Newest first. The cursor is the id of the last record of the page before. */
+static void list(struct fake_keymgr *f, const struct fake_call *c, struct keymgr_answer *a)
+{
+    uint64_t below = c->call.cursor == 0 ? UINT64_MAX : c->call.cursor;
+    while (a->listed_count < f->page) {
+        struct fake_record *best = NULL;
+        for (size_t i = 0; i < f->high; i++) {
+            struct fake_record *r = &f->records[i];
+            if (r->used && r->id < below && (best == NULL || r->id > best->id))
+                best = r;
+        }
+        if (best == NULL)
+            break;
+        struct keymgr_listed *l = &f->listed[a->listed_count++];
+        memset(l, 0, sizeof *l);
+        memcpy(l->uid, best->uid, UUID_BYTES);
+        be64_put(l->record_id + 8, best->id);
+        l->generation = best->generation;
+        below = best->id;
+    }
+    a->listed = f->listed;
+    a->cursor = a->listed_count == f->page ? below : 0;
+}
+
+static void new_key(struct fake_keymgr *f, const struct fake_call *c, struct keymgr_answer *a)
+{
+    f->next_key++;
+    for (size_t i = 0; i < KEK_BYTES; i++)
+        a->key[i] = (uint8_t)(f->next_key * 31 + i * 17 + (f->next_key >> 8));
+    fake_wrap(f, c->call.uid, a->key, f->out);
+    a->data = span_of(f->out, FAKE_WRAPPED);
+}
+
+static void unwrap(struct fake_keymgr *f, const struct fake_call *c, struct keymgr_answer *a)
+{
+    if (c->call.data.len != FAKE_WRAPPED || c->data[0] != 'W' || memcmp(c->data + 1, c->call.uid, UUID_BYTES) != 0) {
+        a->result = KEYMGR_REFUSED;
+        snprintf(a->why, sizeof a->why, "not wrapped for this Unique Identifier");
+        return;
+    }
+    for (size_t i = 0; i < KEK_BYTES; i++)
+        a->key[i] = (uint8_t)(c->data[1 + UUID_BYTES + i] ^ f->pad[i]);
+}
+
+static void take_place(struct fake_keymgr *f, const struct fake_call *c, struct keymgr_answer *a)
+{
+    struct fake_record *r;
+    switch (c->call.kind) {
+    case KEYMGR_NEW_KEY:
+        new_key(f, c, a);
+        break;
+    case KEYMGR_UNWRAP:
+    case KEYMGR_REWRAP:
+        unwrap(f, c, a);
+        break;
+    case KEYMGR_PUT:
+        r = fake_put(f, c->call.uid, c->call.generation, span_of(c->data, c->call.data.len));
+        be64_put(a->record_id + 8, r->id);
+        break;
+    case KEYMGR_GET:
+    case KEYMGR_DELETE:
+        r = record_by_id(f, c->call.record_id);
+        if (r == NULL) {
+            a->result = KEYMGR_NO_RECORD;
+            break;
+        }
+        memcpy(f->out, r->data, r->len);
+        a->data = span_of(f->out, r->len);
+        r->used = c->call.kind == KEYMGR_GET;
+        break;
+    case KEYMGR_LIST:
+        list(f, c, a);
+        break;
+    case KEYMGR_STATE:
+    case KEYMGR_LIST_DELETED:
+        break;
+    }
+}
+
+static bool fake_submit(void *self, const struct keymgr_call *call)
+{
+    struct fake_keymgr *f = self;
+    for (size_t i = 0; i < KEYMGR_CALLS && !f->full; i++) {
+        struct fake_call *c = &f->slots[i];
+        if (c->used)
+            continue;
+        if (call->data.len > sizeof c->data)
+            abort();
+        *c = (struct fake_call){
+            .used = true, .turns = f->rules[call->kind].turns, .order = ++f->next_order, .call = *call};
+        if (call->data.len != 0)
+            memcpy(c->data, call->data.ptr, call->data.len);
+        f->calls[call->kind]++;
+        return true;
+    }
+    return false;
+}
+
+static bool fake_take(void *self, struct keymgr_answer *answer)
+{
+    struct fake_keymgr *f = self;
+    struct fake_call *first = NULL;
+    for (size_t i = 0; i < KEYMGR_CALLS; i++)
+        if (f->slots[i].used && f->slots[i].turns == 0 && (first == NULL || f->slots[i].order < first->order))
+            first = &f->slots[i];
+    if (first == NULL)
+        return false;
+    struct fake_rule *rule = &f->rules[first->call.kind];
+    *answer = (struct keymgr_answer){.kind = first->call.kind, .ticket = first->call.ticket};
+    if (rule->result == KEYMGR_OK || rule->takes_place)
+        take_place(f, first, answer);
+    if (rule->result != KEYMGR_OK) {
+        *answer = (struct keymgr_answer){
+            .kind = first->call.kind, .ticket = first->call.ticket, .result = rule->result};
+        snprintf(answer->why, sizeof answer->why, "the test says so");
+    }
+    if (rule->times != 0 && --rule->times == 0) {
+        rule->result = KEYMGR_OK;
+        rule->takes_place = false;
+    }
+    f->answers[first->call.kind]++;
+    first->used = false;
+    return true;
+}
+
+static void fake_turn(void *self, struct clock now)
+{
+    struct fake_keymgr *f = self;
+    (void)now;
+    for (size_t i = 0; i < KEYMGR_CALLS; i++)
+        if (f->slots[i].used && f->slots[i].turns > 0)
+            f->slots[i].turns--;
+}
+
+static size_t fake_poll(void *self, struct pollfd *fds, size_t room, uint64_t *deadline_ms)
+{
+    (void)self, (void)fds, (void)room, (void)deadline_ms;
+    return 0;
+}
+
+struct keymgr fake_keymgr(struct fake_keymgr *f)
+{
+    static const struct keymgr_ops ops = {
+        .submit = fake_submit, .take = fake_take, .turn = fake_turn, .poll = fake_poll};
+    return (struct keymgr){.ops = &ops, .self = f};
+}
