@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 static int folder_of(void *self)
 {
     return *(int *)self;
@@ -86,6 +88,18 @@ static int op_flush_folder(void *self)
     return fsync(folder_of(self)) == 0 ? 0 : -errno;
 }
 
+/* The number in "<prefix>-<8 digits>.log"; 0 when the name is another. */
+static uint32_t number_in(const char *name, const char *prefix)
+{
+    size_t len = strlen(prefix);
+    uint64_t number;
+    if (strncmp(name, prefix, len) != 0 || strlen(name) != len + 13 || name[len] != '-' ||
+        strcmp(name + len + 9, ".log") != 0 ||
+        number_read(span_of(name + len + 1, 8), UINT32_MAX, &number) != STATUS_OK)
+        return 0;
+    return (uint32_t)number;
+}
+
 /* getdents64(2) into a buffer on the stack: the C library's opendir would allocate. */
 static uint32_t op_next_number(void *self, const char *prefix, uint32_t after)
 {
@@ -98,7 +112,6 @@ static uint32_t op_next_number(void *self, const char *prefix, uint32_t after)
     };
     _Alignas(8) char buffer[4096];
     uint32_t best = 0;
-    size_t prefix_len = strlen(prefix);
     if (lseek(folder_of(self), 0, SEEK_SET) < 0)
         return 0;
     for (;;) {
@@ -107,11 +120,8 @@ static uint32_t op_next_number(void *self, const char *prefix, uint32_t after)
             return best;
         for (long at = 0; at < n;) {
             const struct entry *e = (const struct entry *)(buffer + at);
-            unsigned number;
-            int end = 0;
-            if (strncmp(e->name, prefix, prefix_len) == 0 &&
-                sscanf(e->name + prefix_len, "-%8u.log%n", &number, &end) == 1 && end == 13 &&
-                e->name[prefix_len + 13] == 0 && number > after && (best == 0 || number < best))
+            uint32_t number = number_in(e->name, prefix);
+            if (number > after && (best == 0 || number < best))
                 best = number;
             at += e->size;
         }

@@ -340,6 +340,7 @@ static bool local_submit(void *self, const struct keymgr_call *call)
         }
         if (call->data.len != 0)
             memcpy(c->data + head, call->data.ptr, call->data.len);
+        l->in_use++;
         c->phase = CALL_ON_DISK;
         c->place.ticket = 0;
         if (!send_to_disk(l, c))
@@ -352,13 +353,14 @@ static bool local_submit(void *self, const struct keymgr_call *call)
 static bool local_take(void *self, struct keymgr_answer *answer)
 {
     struct local_keymgr *l = self;
-    for (size_t i = 0; i < KEYMGR_CALLS; i++) {
+    for (size_t i = 0; l->in_use != 0 && i < KEYMGR_CALLS; i++) {
         struct local_call *c = &l->calls[(l->next_take + i) % KEYMGR_CALLS];
         if (c->phase != CALL_DONE)
             continue;
         *answer = c->answer;
         wipe(c->answer.key, sizeof c->answer.key);
         c->phase = CALL_FREE;
+        l->in_use--;
         l->next_take = (l->next_take + i + 1) % KEYMGR_CALLS;
         return true;
     }
@@ -369,7 +371,7 @@ static void local_turn(void *self, struct clock now)
 {
     struct local_keymgr *l = self;
     (void)now;
-    for (size_t i = 0; i < KEYMGR_CALLS; i++) {
+    for (size_t i = 0; l->in_use != 0 && i < KEYMGR_CALLS; i++) {
         struct local_call *c = &l->calls[i];
         if (c->phase == CALL_QUEUED && send_to_disk(l, c) && c->phase == CALL_QUEUED)
             c->phase = CALL_ON_DISK;

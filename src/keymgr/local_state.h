@@ -75,6 +75,7 @@ struct local_keymgr {
     struct local_record *records;
     struct local_call calls[KEYMGR_CALLS];
     size_t next_take;
+    size_t in_use; /* calls that are not free */
     struct keymgr_listed page[KEYMGR_PAGE];
     struct keymgr_listed deleted[KEYMGR_PAGE]; /* the newest removals, newest first */
     size_t deleted_count;

@@ -158,7 +158,7 @@ static enum result_reason check_structure(const struct attribute_row *row, const
 {
     struct fields fields;
     struct ttlv_item item;
-    fields_begin(&fields, value->value);
+    fields_begin_trusted(&fields, value->value);
     for (const struct attribute_field *f = row->fields; f->tag != 0; f++) {
         if (f->since > minor)
             continue;
@@ -206,7 +206,7 @@ enum result_reason attribute_read(const struct ttlv_item *structure, uint8_t min
     *out = (struct attribute){.row = NULL};
     if (structure->type != TTLV_STRUCTURE)
         return refuse(why, REASON_INVALID_MESSAGE, "Attribute is not a structure");
-    fields_begin(&fields, structure->value);
+    fields_begin_trusted(&fields, structure->value);
     if (!fields_need(&fields, TAG_ATTRIBUTE_NAME, TTLV_TEXT_STRING, &name))
         return refuse(why, REASON_INVALID_MESSAGE, "Attribute without Attribute Name");
     out->name = name.value;
@@ -234,7 +234,7 @@ static bool value_known(const struct attribute_row *row, enum ttlv_type type, st
         return enum_known(row->tag, ttlv_enumeration(&item), minor);
     if (type != TTLV_STRUCTURE)
         return true;
-    struct ttlv_reader reader = ttlv_reader_over(value);
+    struct ttlv_reader reader = ttlv_reader_trusted(value);
     while (ttlv_next(&reader, &item) == STATUS_OK)
         for (const struct attribute_field *f = row->fields; f->tag != 0; f++)
             if (f->tag == item.tag && f->since <= minor && item.type == TTLV_ENUMERATION &&
@@ -246,7 +246,7 @@ static bool value_known(const struct attribute_row *row, enum ttlv_type type, st
 static void write_structure(struct ttlv_writer *out, const struct attribute_row *row, struct span value,
                             uint8_t minor)
 {
-    struct ttlv_reader reader = ttlv_reader_over(value);
+    struct ttlv_reader reader = ttlv_reader_trusted(value);
     struct ttlv_item item;
     size_t at = ttlv_begin(out, TAG_ATTRIBUTE_VALUE);
     while (ttlv_next(&reader, &item) == STATUS_OK)

@@ -19,7 +19,7 @@ static enum result_reason read_material(const struct ttlv_item *material, struct
     struct ttlv_item key;
     if (material->type != TTLV_STRUCTURE)
         return refuse(why, REASON_INVALID_FIELD, "Key Material of a transparent key is a structure");
-    fields_begin(&fields, material->value);
+    fields_begin_trusted(&fields, material->value);
     fields_need(&fields, TAG_KEY, TTLV_BYTE_STRING, &key);
     if (fields_end(&fields) != FIELDS_OK)
         return refuse(why, REASON_INVALID_FIELD, "a Transparent Symmetric Key holds one Key");
@@ -52,7 +52,7 @@ enum result_reason key_block_read(struct span content, uint8_t minor, struct key
     struct fields fields;
     struct ttlv_item item, value = {.tag = 0};
     *out = (struct key_block){.format = 0};
-    fields_begin(&fields, content);
+    fields_begin_trusted(&fields, content);
     if (fields_need(&fields, TAG_KEY_FORMAT_TYPE, TTLV_ENUMERATION, &item))
         out->format = ttlv_enumeration(&item);
     if (fields_take(&fields, TAG_KEY_COMPRESSION_TYPE, TTLV_ENUMERATION, &item))

@@ -32,7 +32,7 @@ static enum result_reason read_version(struct fields *fields, struct request_hea
     struct fields inner;
     int32_t major = -1, minor = -1;
     if (fields_need(fields, TAG_PROTOCOL_VERSION, TTLV_STRUCTURE, &version)) {
-        fields_begin(&inner, version.value);
+        fields_begin_trusted(&inner, version.value);
         if (fields_need(&inner, TAG_PROTOCOL_VERSION_MAJOR, TTLV_INTEGER, &part))
             major = ttlv_integer(&part);
         if (fields_need(&inner, TAG_PROTOCOL_VERSION_MINOR, TTLV_INTEGER, &part))
@@ -56,7 +56,7 @@ static enum result_reason read_credential(const struct ttlv_item *credential, st
 {
     struct fields fields, inner;
     struct ttlv_item type, value, part;
-    fields_begin(&fields, credential->value);
+    fields_begin_trusted(&fields, credential->value);
     fields_need(&fields, TAG_CREDENTIAL_TYPE, TTLV_ENUMERATION, &type);
     fields_need(&fields, TAG_CREDENTIAL_VALUE, TTLV_STRUCTURE, &value);
     if (fields_end(&fields) != FIELDS_OK)
@@ -67,7 +67,7 @@ static enum result_reason read_credential(const struct ttlv_item *credential, st
     out->type = ttlv_enumeration(&type);
     if (out->type != CREDENTIAL_USERNAME_AND_PASSWORD)
         return REASON_NONE;
-    fields_begin(&inner, value.value);
+    fields_begin_trusted(&inner, value.value);
     if (fields_need(&inner, TAG_USERNAME, TTLV_TEXT_STRING, &part))
         out->username = part.value;
     if (fields_take(&inner, TAG_PASSWORD, TTLV_TEXT_STRING, &part))
@@ -83,7 +83,7 @@ static enum result_reason read_authentication(struct fields *fields, struct requ
     struct fields inner;
     if (!fields_take(fields, TAG_AUTHENTICATION, TTLV_STRUCTURE, &authentication))
         return REASON_NONE;
-    fields_begin(&inner, authentication.value);
+    fields_begin_trusted(&inner, authentication.value);
     fields_need(&inner, TAG_CREDENTIAL, TTLV_STRUCTURE, &credential);
     while (inner.error == FIELDS_OK) {
         enum result_reason reason = read_credential(&credential, &out->credential, why);
@@ -122,7 +122,7 @@ static enum result_reason read_header(struct span header, struct request_header 
 {
     struct fields fields;
     struct ttlv_item item;
-    fields_begin(&fields, header);
+    fields_begin_trusted(&fields, header);
     enum result_reason reason = read_version(&fields, out, why);
     if (reason != REASON_NONE)
         return reason;

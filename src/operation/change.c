@@ -43,7 +43,7 @@ static enum result_reason check_usage_rule(struct op *op, const struct attribute
     if (row->tag != TAG_USAGE_LIMITS || !object_attribute_find(&op->object, row, span_of(NULL, 0), 0, &old))
         return REASON_NONE;
     int64_t total = -1, count = -1;
-    struct ttlv_reader reader = ttlv_reader_over(old.value);
+    struct ttlv_reader reader = ttlv_reader_trusted(old.value);
     struct ttlv_item item;
     while (ttlv_next(&reader, &item) == STATUS_OK) {
         if (item.tag == TAG_USAGE_LIMITS_TOTAL)
@@ -173,7 +173,7 @@ static enum result_reason check_rules(struct op *op, const struct attribute *a, 
 static bool has_same_value(struct draft *draft, const struct attribute *a)
 {
     struct object view = draft_view(draft);
-    struct ttlv_reader reader = ttlv_reader_over(view.attributes);
+    struct ttlv_reader reader = ttlv_reader_trusted(view.attributes);
     struct object_attribute other;
     while (object_attribute_next(&reader, &other))
         if (other.row == a->row && (a->row != NULL || span_equal(other.name, a->name)) &&
@@ -225,7 +225,7 @@ enum result_reason change_set(struct op *op, struct draft *draft, const struct a
 
 enum result_reason change_set_template(struct op *op, struct draft *draft, struct span template_content)
 {
-    struct ttlv_reader reader = ttlv_reader_over(template_content);
+    struct ttlv_reader reader = ttlv_reader_trusted(template_content);
     struct ttlv_item item;
     int count = 0;
     while (ttlv_next(&reader, &item) == STATUS_OK) {

@@ -72,6 +72,7 @@ void make_key(struct op *op, uint32_t algorithm, size_t key_bytes, struct draft_
         sha256(span_of(op->kek, KEK_BYTES), digest);
     } else {
         uint8_t *material = op->env->material;
+        op->material_len = key_bytes;
         random_bytes(material, key_bytes);
         if (algorithm == ALGORITHM_3DES)
             set_odd_parity(material, key_bytes);

@@ -3,7 +3,7 @@
 
 static bool usage_limits_enough(struct span have, const struct ttlv_item *want)
 {
-    struct ttlv_reader a = ttlv_reader_over(have);
+    struct ttlv_reader a = ttlv_reader_trusted(have);
     struct ttlv_item item;
     while (ttlv_next(&a, &item) == STATUS_OK)
         if (item.tag == want->tag && want->type == TTLV_LONG_INTEGER)
@@ -16,7 +16,7 @@ static bool usage_limits_enough(struct span have, const struct ttlv_item *want)
 /* Fields of a structure that are not given do not matter. */
 static bool structure_matches(const struct attribute_row *row, struct span have, struct span want)
 {
-    struct ttlv_reader w = ttlv_reader_over(want);
+    struct ttlv_reader w = ttlv_reader_trusted(want);
     struct ttlv_item wanted, item;
     while (ttlv_next(&w, &wanted) == STATUS_OK) {
         if (row != NULL && row->tag == TAG_USAGE_LIMITS) {
@@ -24,7 +24,7 @@ static bool structure_matches(const struct attribute_row *row, struct span have,
                 return false;
             continue;
         }
-        struct ttlv_reader h = ttlv_reader_over(have);
+        struct ttlv_reader h = ttlv_reader_trusted(have);
         bool found = false;
         while (!found && ttlv_next(&h, &item) == STATUS_OK)
             found = item.tag == wanted.tag && span_equal(item.whole, wanted.whole);

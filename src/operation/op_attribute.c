@@ -5,7 +5,7 @@
 static enum result_reason decode_value(struct op *op)
 {
     struct fields fields;
-    fields_begin(&fields, op->payload);
+    fields_begin_trusted(&fields, op->payload);
     payload_take_uid(op, &fields);
     fields_need(&fields, TAG_ATTRIBUTE, TTLV_STRUCTURE, &op->args.attribute.structure);
     return payload_end(op, &fields);
@@ -15,7 +15,7 @@ static enum result_reason decode_name(struct op *op)
 {
     struct fields fields;
     struct ttlv_item item;
-    fields_begin(&fields, op->payload);
+    fields_begin_trusted(&fields, op->payload);
     payload_take_uid(op, &fields);
     if (fields_need(&fields, TAG_ATTRIBUTE_NAME, TTLV_TEXT_STRING, &item))
         op->args.attribute.name = item.value;
@@ -52,7 +52,7 @@ static enum result_reason find_instance(struct op *op, const struct attribute_ro
                                         int32_t index, enum result_reason none)
 {
     struct object_attribute found;
-    struct ttlv_reader reader = ttlv_reader_over(op->object.attributes);
+    struct ttlv_reader reader = ttlv_reader_trusted(op->object.attributes);
     bool any = row != NULL && (row->tag == TAG_SENSITIVE || row->tag == TAG_EXTRACTABLE);
     if (any && index == 0)
         return REASON_NONE;

@@ -7,7 +7,7 @@ static enum result_reason decode(struct op *op)
 {
     struct fields fields;
     struct ttlv_item item;
-    fields_begin(&fields, op->payload);
+    fields_begin_trusted(&fields, op->payload);
     payload_take_uid(op, &fields);
     op->args.check.has_count = fields_take(&fields, TAG_USAGE_LIMITS_COUNT, TTLV_LONG_INTEGER, &item);
     op->args.check.count = op->args.check.has_count ? ttlv_long(&item) : 0;

@@ -7,7 +7,7 @@ static enum result_reason decode(struct op *op)
 {
     struct fields fields;
     struct ttlv_item item;
-    fields_begin(&fields, op->payload);
+    fields_begin_trusted(&fields, op->payload);
     if (fields_need(&fields, TAG_OBJECT_TYPE, TTLV_ENUMERATION, &item))
         op->args.make.object_type = ttlv_enumeration(&item);
     if (fields_need(&fields, TAG_TEMPLATE_ATTRIBUTE, TTLV_STRUCTURE, &item))
@@ -22,7 +22,7 @@ static enum result_reason decode(struct op *op)
  * begins. */
 static enum result_reason read_kind(struct op *op, uint32_t *algorithm, int32_t *bits, bool *has_mask)
 {
-    struct ttlv_reader reader = ttlv_reader_over(op->args.make.template);
+    struct ttlv_reader reader = ttlv_reader_trusted(op->args.make.template);
     struct ttlv_item item;
     while (ttlv_next(&reader, &item) == STATUS_OK) {
         struct attribute a;

@@ -9,12 +9,12 @@ static enum result_reason decode_wrapping(struct op *op, const struct ttlv_item 
 {
     struct fields fields, inner;
     struct ttlv_item item;
-    fields_begin(&fields, specification->value);
+    fields_begin_trusted(&fields, specification->value);
     uint32_t method =
         fields_need(&fields, TAG_WRAPPING_METHOD, TTLV_ENUMERATION, &item) ? ttlv_enumeration(&item) : 0;
     if (fields_take(&fields, TAG_ENCRYPTION_KEY_INFORMATION, TTLV_STRUCTURE, &item)) {
         op->has_other = true;
-        fields_begin(&inner, item.value);
+        fields_begin_trusted(&inner, item.value);
         if (fields_need(&inner, TAG_UNIQUE_IDENTIFIER, TTLV_TEXT_STRING, &item))
             op->other_uid_known = uuid_read(item.value, op->other_uid) == STATUS_OK;
         if (fields_take(&inner, TAG_CRYPTOGRAPHIC_PARAMETERS, TTLV_STRUCTURE, &item))
@@ -46,7 +46,7 @@ static enum result_reason decode(struct op *op)
 {
     struct fields fields;
     struct ttlv_item item;
-    fields_begin(&fields, op->payload);
+    fields_begin_trusted(&fields, op->payload);
     payload_take_uid(op, &fields);
     if (fields_take(&fields, TAG_KEY_FORMAT_TYPE, TTLV_ENUMERATION, &item))
         op->args.get.format = ttlv_enumeration(&item);
@@ -66,7 +66,7 @@ static enum result_reason decode(struct op *op)
 /* Whether Cryptographic Parameters (content) ask for NIST Key Wrap, or leave the mode open. */
 static bool parameters_fit(struct span content)
 {
-    struct ttlv_reader reader = ttlv_reader_over(content);
+    struct ttlv_reader reader = ttlv_reader_trusted(content);
     struct ttlv_item item;
     while (ttlv_next(&reader, &item) == STATUS_OK)
         if (item.tag == TAG_BLOCK_CIPHER_MODE && ttlv_enumeration(&item) != MODE_NIST_KEY_WRAP)
@@ -178,6 +178,8 @@ static enum result_reason open_material(struct op *op, const struct object *obje
         return op_refuse(op, REASON_CRYPTOGRAPHIC_FAILURE,
                          "the object's record is damaged: its material does not open");
     *material = span_of(room, object->sealed_material.len - SEAL_OVERHEAD);
+    if (room == op->env->material)
+        op->material_len = material->len;
     return REASON_NONE;
 }
 
@@ -195,7 +197,7 @@ static void put_key_material(struct ttlv_writer *out, uint32_t format, struct sp
 /* The attributes named in the Key Wrapping Specification, inside the Key Value. */
 static void put_named_attributes(struct op *op, struct ttlv_writer *out)
 {
-    struct ttlv_reader names = ttlv_reader_over(op->args.get.names);
+    struct ttlv_reader names = ttlv_reader_trusted(op->args.get.names);
     struct ttlv_item name;
     while (ttlv_next(&names, &name) == STATUS_OK) {
         struct show show;

@@ -5,7 +5,7 @@
 
 static bool is_repeated(struct span names, const struct ttlv_item *name)
 {
-    struct ttlv_reader reader = ttlv_reader_over(names);
+    struct ttlv_reader reader = ttlv_reader_trusted(names);
     struct ttlv_item other;
     int count = 0;
     while (ttlv_next(&reader, &other) == STATUS_OK)
@@ -17,7 +17,7 @@ static enum result_reason decode(struct op *op)
 {
     struct fields fields;
     struct ttlv_item item;
-    fields_begin(&fields, op->payload);
+    fields_begin_trusted(&fields, op->payload);
     payload_take_uid(op, &fields);
     const uint8_t *from = fields.has_next ? fields.next.whole.ptr : fields.reader.at;
     while (fields_take(&fields, TAG_ATTRIBUTE_NAME, TTLV_TEXT_STRING, &item))
@@ -28,7 +28,7 @@ static enum result_reason decode(struct op *op)
     op->args.attributes.names = span_of(from, (size_t)(fields.reader.at - from));
     if (op->args.attributes.name_count > ATTRIBUTES_A_REQUEST)
         return op_refuse(op, REASON_INDEX_OUT_OF_BOUNDS, "more than 96 attribute names in one request");
-    struct ttlv_reader reader = ttlv_reader_over(op->args.attributes.names);
+    struct ttlv_reader reader = ttlv_reader_trusted(op->args.attributes.names);
     while (op->args.attributes.name_count > 1 && ttlv_next(&reader, &item) == STATUS_OK)
         if (is_repeated(op->args.attributes.names, &item))
             return op_refuse(op, REASON_INVALID_MESSAGE, "the same Attribute Name stands twice");
@@ -48,7 +48,7 @@ static void put_attributes(struct op *op, struct ttlv_writer *out, struct span n
 
 static enum result_reason respond_attributes(struct op *op, struct ttlv_writer *out)
 {
-    struct ttlv_reader reader = ttlv_reader_over(op->args.attributes.names);
+    struct ttlv_reader reader = ttlv_reader_trusted(op->args.attributes.names);
     struct ttlv_item name;
     payload_put_uid(out, op->object.head.uid);
     if (op->args.attributes.name_count == 0)

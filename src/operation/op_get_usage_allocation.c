@@ -7,7 +7,7 @@ static enum result_reason decode(struct op *op)
 {
     struct fields fields;
     struct ttlv_item item;
-    fields_begin(&fields, op->payload);
+    fields_begin_trusted(&fields, op->payload);
     payload_take_uid(op, &fields);
     if (fields_need(&fields, TAG_USAGE_LIMITS_COUNT, TTLV_LONG_INTEGER, &item))
         op->args.check.count = ttlv_long(&item);
@@ -37,7 +37,7 @@ static enum result_reason execute(struct op *op)
     const struct attribute_row *row = attribute_by_tag(TAG_USAGE_LIMITS);
     if (!object_attribute_find(&op->object, row, span_of(NULL, 0), 0, &limits))
         return REASON_ILLEGAL_OPERATION;
-    struct ttlv_reader reader = ttlv_reader_over(limits.value);
+    struct ttlv_reader reader = ttlv_reader_trusted(limits.value);
     while (ttlv_next(&reader, &item) == STATUS_OK) {
         if (item.tag == TAG_USAGE_LIMITS_COUNT)
             ttlv_put_long(&w, TAG_USAGE_LIMITS_COUNT, ttlv_long(&item) - op->args.check.count);

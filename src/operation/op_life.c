@@ -47,11 +47,11 @@ static enum result_reason decode_revoke(struct op *op)
 {
     struct fields fields, inner;
     struct ttlv_item item;
-    fields_begin(&fields, op->payload);
+    fields_begin_trusted(&fields, op->payload);
     payload_take_uid(op, &fields);
     op->args.revoke.occurrence = DATE_NONE;
     if (fields_need(&fields, TAG_REVOCATION_REASON, TTLV_STRUCTURE, &op->args.revoke.reason)) {
-        fields_begin(&inner, op->args.revoke.reason.value);
+        fields_begin_trusted(&inner, op->args.revoke.reason.value);
         if (fields_need(&inner, TAG_REVOCATION_REASON_CODE, TTLV_ENUMERATION, &item))
             op->args.revoke.code = ttlv_enumeration(&item);
         fields_take(&inner, TAG_REVOCATION_MESSAGE, TTLV_TEXT_STRING, &item);

@@ -9,7 +9,7 @@
 static enum result_reason read_wanted(struct op *op, struct attribute wanted[ATTRIBUTES_A_REQUEST],
                                       size_t *count)
 {
-    struct ttlv_reader reader = ttlv_reader_over(op->args.locate.attributes);
+    struct ttlv_reader reader = ttlv_reader_trusted(op->args.locate.attributes);
     struct ttlv_item item;
     *count = 0;
     while (op->args.locate.attributes.len != 0 && ttlv_next(&reader, &item) == STATUS_OK) {
@@ -28,7 +28,7 @@ static enum result_reason decode(struct op *op)
 {
     struct fields fields;
     struct ttlv_item item;
-    fields_begin(&fields, op->payload);
+    fields_begin_trusted(&fields, op->payload);
     op->args.locate.maximum = INT32_MAX;
     op->args.locate.storage = STORAGE_ON_LINE;
     if (fields_take(&fields, TAG_MAXIMUM_ITEMS, TTLV_INTEGER, &item))

@@ -6,7 +6,7 @@ static enum result_reason decode_query(struct op *op)
 {
     struct fields fields;
     struct ttlv_item item;
-    fields_begin(&fields, op->payload);
+    fields_begin_trusted(&fields, op->payload);
     const uint8_t *from = fields.has_next ? fields.next.whole.ptr : fields.reader.at;
     fields_need(&fields, TAG_QUERY_FUNCTION, TTLV_ENUMERATION, &item);
     while (fields_take(&fields, TAG_QUERY_FUNCTION, TTLV_ENUMERATION, &item))
@@ -17,7 +17,7 @@ static enum result_reason decode_query(struct op *op)
 
 static bool asked(const struct op *op, enum query_function function)
 {
-    struct ttlv_reader reader = ttlv_reader_over(op->args.query.functions);
+    struct ttlv_reader reader = ttlv_reader_trusted(op->args.query.functions);
     struct ttlv_item item;
     while (ttlv_next(&reader, &item) == STATUS_OK)
         if (ttlv_enumeration(&item) == (uint32_t)function &&
@@ -76,10 +76,10 @@ static enum result_reason decode_versions(struct op *op)
 {
     struct fields fields;
     struct ttlv_item item;
-    fields_begin(&fields, op->payload);
+    fields_begin_trusted(&fields, op->payload);
     while (fields_take(&fields, TAG_PROTOCOL_VERSION, TTLV_STRUCTURE, &item)) {
         struct fields inner;
-        fields_begin(&inner, item.value);
+        fields_begin_trusted(&inner, item.value);
         fields_need(&inner, TAG_PROTOCOL_VERSION_MAJOR, TTLV_INTEGER, &item);
         fields_need(&inner, TAG_PROTOCOL_VERSION_MINOR, TTLV_INTEGER, &item);
         enum result_reason reason = payload_end(op, &inner);
@@ -91,7 +91,7 @@ static enum result_reason decode_versions(struct op *op)
 
 static bool client_speaks(const struct op *op, int32_t minor)
 {
-    struct ttlv_reader reader = ttlv_reader_over(op->payload);
+    struct ttlv_reader reader = ttlv_reader_trusted(op->payload);
     struct ttlv_item version, major_item, minor_item;
     if (op->payload.len == 0)
         return true;

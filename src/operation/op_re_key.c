@@ -3,11 +3,14 @@
 #include "base/bytes.h"
 #include "operation/make.h"
 
+/* Bytes that make_propose adds: two dates. */
+#define DATE_ITEM 16
+
 static enum result_reason decode(struct op *op)
 {
     struct fields fields;
     struct ttlv_item item;
-    fields_begin(&fields, op->payload);
+    fields_begin_trusted(&fields, op->payload);
     payload_take_uid(op, &fields);
     if (fields_take(&fields, TAG_OFFSET, TTLV_INTERVAL, &item)) {
         op->args.make.has_offset = true;
@@ -26,7 +29,7 @@ static bool is_life_date(uint32_t tag)
 
 static bool template_has_dates(struct op *op)
 {
-    struct ttlv_reader reader = ttlv_reader_over(op->args.make.template);
+    struct ttlv_reader reader = ttlv_reader_trusted(op->args.make.template);
     struct ttlv_item item;
     struct attribute a;
     while (op->args.make.template.len != 0 && ttlv_next(&reader, &item) == STATUS_OK)
@@ -39,11 +42,11 @@ static bool template_has_dates(struct op *op)
 
 static bool has_replacement(const struct object *object)
 {
-    struct ttlv_reader reader = ttlv_reader_over(object->attributes);
+    struct ttlv_reader reader = ttlv_reader_trusted(object->attributes);
     struct object_attribute a;
     struct ttlv_item type;
     while (object_attribute_next(&reader, &a)) {
-        struct ttlv_reader inner = ttlv_reader_over(a.value);
+        struct ttlv_reader inner = ttlv_reader_trusted(a.value);
         if (a.row != NULL && a.row->tag == TAG_LINK && ttlv_next(&inner, &type) == STATUS_OK &&
             ttlv_enumeration(&type) == LINK_REPLACEMENT_OBJECT)
             return true;
@@ -100,7 +103,7 @@ static void copy_usage_limits(struct draft *draft, const struct object_attribute
 {
     uint8_t bytes[64];
     struct ttlv_writer w = ttlv_writer_over(bytes, sizeof bytes);
-    struct ttlv_reader reader = ttlv_reader_over(a->value);
+    struct ttlv_reader reader = ttlv_reader_trusted(a->value);
     struct ttlv_item item;
     while (ttlv_next(&reader, &item) == STATUS_OK) {
         if (item.tag == TAG_USAGE_LIMITS_COUNT)
@@ -114,7 +117,7 @@ static void copy_usage_limits(struct draft *draft, const struct object_attribute
 
 static void copy_attributes(struct op *op, struct draft *draft)
 {
-    struct ttlv_reader reader = ttlv_reader_over(op->object.attributes);
+    struct ttlv_reader reader = ttlv_reader_trusted(op->object.attributes);
     struct object_attribute a;
     while (object_attribute_next(&reader, &a)) {
         if (is_copied(&a))
@@ -144,7 +147,7 @@ static void move_dates(struct op *op, struct draft *draft)
 /* A date in the template takes the place of the one copied. */
 static void drop_overridden(struct op *op, struct draft *draft)
 {
-    struct ttlv_reader reader = ttlv_reader_over(op->args.make.template);
+    struct ttlv_reader reader = ttlv_reader_trusted(op->args.make.template);
     struct ttlv_item item;
     struct attribute a;
     while (op->args.make.template.len != 0 && ttlv_next(&reader, &item) == STATUS_OK)
@@ -169,7 +172,7 @@ static void add_link(struct draft *draft, enum link_type type, const uint8_t uid
 }
 
 /* The existing key gives its Names away and points to its replacement. */
-static enum result_reason change_old(struct op *op, const uint8_t new_uid[UUID_BYTES])
+static struct draft *draft_old(struct op *op, const uint8_t new_uid[UUID_BYTES])
 {
     struct draft *old = &op->env->drafts[1];
     const struct attribute_row *name = attribute_by_tag(TAG_NAME);
@@ -178,7 +181,7 @@ static enum result_reason change_old(struct op *op, const uint8_t new_uid[UUID_B
     for (int32_t i = 0; i < ATTRIBUTE_INSTANCES_MAX; i++)
         draft_remove(old, name, span_of(NULL, 0), i);
     add_link(old, LINK_REPLACEMENT_OBJECT, new_uid);
-    return op_propose(op, old, op->handle, COMMIT_KEYMGR);
+    return old;
 }
 
 static enum result_reason execute(struct op *op)
@@ -207,8 +210,13 @@ static enum result_reason execute(struct op *op)
     if (reason != REASON_NONE)
         return reason;
     add_link(draft, LINK_REPLACED_OBJECT, op->object.head.uid);
+    /* Two records change together: there has to be room for both before the first one does. */
+    struct draft *old = draft_old(op, head.uid);
+    if (old->full || draft->full || !store_has_room(op->env->store, draft->len + 2 * DATE_ITEM, old->len))
+        return op_refuse(op, REASON_GENERAL_FAILURE,
+                         "the memory for records is full; raise store record-bytes");
     reason = make_propose(op, draft);
-    return reason == REASON_NONE ? change_old(op, head.uid) : reason;
+    return reason == REASON_NONE ? op_propose(op, old, op->handle, COMMIT_KEYMGR) : reason;
 }
 
 const struct operation op_re_key = {.code = OPERATION_RE_KEY,

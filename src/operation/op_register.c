@@ -16,7 +16,7 @@ static enum result_reason decode(struct op *op)
 {
     struct fields fields;
     struct ttlv_item item;
-    fields_begin(&fields, op->payload);
+    fields_begin_trusted(&fields, op->payload);
     if (fields_need(&fields, TAG_OBJECT_TYPE, TTLV_ENUMERATION, &item))
         op->args.make.object_type = ttlv_enumeration(&item);
     uint32_t type = op->args.make.object_type;
@@ -44,7 +44,7 @@ static enum result_reason read_object(struct op *op, struct registered *out)
     struct fields fields;
     struct ttlv_item item;
     *out = (struct registered){.subtype = 0};
-    fields_begin(&fields, op->args.make.object);
+    fields_begin_trusted(&fields, op->args.make.object);
     if (op->args.make.object_type == OBJECT_OPAQUE_OBJECT) {
         if (fields_need(&fields, TAG_OPAQUE_DATA_TYPE, TTLV_ENUMERATION, &item))
             out->subtype = ttlv_enumeration(&item);

@@ -84,7 +84,8 @@ struct op {
     struct handle other_handle;
     struct object other;
 
-    const uint8_t *kek; /* of the object, or of the spare */
+    size_t material_len; /* bytes of env->material that were written, to be wiped */
+    const uint8_t *kek;  /* of the object, or of the spare */
     const uint8_t *other_kek;
     struct spare *spare;
 

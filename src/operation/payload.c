@@ -33,7 +33,7 @@ enum result_reason payload_end(struct op *op, struct fields *fields)
 enum result_reason payload_decode_uid(struct op *op)
 {
     struct fields fields;
-    fields_begin(&fields, op->payload);
+    fields_begin_trusted(&fields, op->payload);
     payload_take_uid(op, &fields);
     return payload_end(op, &fields);
 }

@@ -189,7 +189,6 @@ static enum attempt attempt_item(struct op *op, struct ttlv_writer *out, const s
 static void op_begin(struct op *op, const struct request *r, const struct operation_env *env,
                      const struct batch_item *item)
 {
-    memset(op, 0, sizeof *op);
     op->env = env;
     op->row = operation_find(item->operation, r->header.minor);
     op->identity = &r->identity;
@@ -259,10 +258,8 @@ static enum step step_need(struct request *r, const struct operation_env *env, s
     struct op op = {.why = NULL};
     const uint8_t *here = items->at;
     enum result_reason reason = message_read_item(items, &r->header, &item, &op.why);
-    const char *why = op.why;
     size_t start = w->len;
     op_begin(&op, r, env, &item);
-    op.why = why;
     enum attempt attempt = ATTEMPT_REFUSED;
     w->cap = answer_room(r, room);
     if (reason != REASON_NONE) {
@@ -278,7 +275,7 @@ static enum step step_need(struct request *r, const struct operation_env *env, s
     } else {
         attempt = attempt_item(&op, w, &item, &reason);
     }
-    wipe(env->material, MATERIAL_MAX);
+    wipe(env->material, op.material_len);
     if (attempt == ATTEMPT_WAIT) {
         if (!is_overdue(r, env)) {
             items->at = here;

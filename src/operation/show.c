@@ -27,7 +27,7 @@ void show_begin(struct show *show, const struct operation_env *env, const struct
     show->env = env;
     show->fresh_spent = fresh_spent;
     show->step = 0;
-    show->stored = ttlv_reader_over(object->attributes);
+    show->stored = ttlv_reader_trusted(object->attributes);
 }
 
 static bool give_four(struct show *show, struct object_attribute *out, uint32_t value)

@@ -7,7 +7,7 @@ int64_t usage_left(const struct object *object)
     struct ttlv_item item;
     if (!object_attribute_find(object, attribute_by_tag(TAG_USAGE_LIMITS), span_of(NULL, 0), 0, &limits))
         return -1;
-    struct ttlv_reader reader = ttlv_reader_over(limits.value);
+    struct ttlv_reader reader = ttlv_reader_trusted(limits.value);
     while (ttlv_next(&reader, &item) == STATUS_OK)
         if (item.tag == TAG_USAGE_LIMITS_COUNT)
             return ttlv_long(&item);

@@ -91,6 +91,8 @@ size_t config_words(struct span line, struct span words[SETTING_WORDS])
             from = ++at;
             while (at < line.len && line.ptr[at] != '"')
                 at++;
+            if (at == line.len)
+                return SETTING_WORDS + 1; /* the quote is not closed */
             words[count++] = span_of(line.ptr + from, at - from);
             at++;
             continue;
@@ -170,9 +172,10 @@ static bool set_text(char *field, const struct setting *s, struct span value, ch
 {
     bool printable = value.len > 0 && value.len < PATH_MAX_BYTES;
     for (size_t i = 0; printable && i < value.len; i++)
-        printable = value.ptr[i] >= ' ' && value.ptr[i] < 0x7f;
+        printable = value.ptr[i] >= ' ' && value.ptr[i] < 0x7f && value.ptr[i] != '"';
     if (!printable) {
-        snprintf(why, cap, "%s is a text of 1 to %d printable ASCII characters", s->path, PATH_MAX_BYTES - 1);
+        snprintf(why, cap, "%s is a text of 1 to %d printable ASCII characters without quotes", s->path,
+                 PATH_MAX_BYTES - 1);
         return false;
     }
     memcpy(field, value.ptr, value.len);
@@ -267,7 +270,8 @@ void config_show(const struct config *config, const struct setting *s, struct bu
     const uint8_t *field = (const uint8_t *)config + s->offset;
     uint64_t number;
     if (s->type == SETTING_TEXT) {
-        buf_add_text(out, (const char *)field);
+        bool quoted = strpbrk((const char *)field, " #") != NULL;
+        buf_print(out, quoted ? "\"%s\"" : "%s", (const char *)field);
         return;
     }
     memcpy(&number, field, sizeof number);

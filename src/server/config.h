@@ -56,7 +56,8 @@ const struct setting *setting_at(size_t i);
 void config_defaults(struct config *config);
 
 /* Splits a line into words (with "quoted text"); returns how many, 0 for blank lines and comments,
- * SETTING_WORDS + 1 for too many. */
+ * SETTING_WORDS + 1 for too
+ * many or a quote that is not closed. */
 size_t config_words(struct span line, struct span words[SETTING_WORDS]);
 
 /*

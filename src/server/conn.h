@@ -7,6 +7,8 @@
 
 /* Takes over a socket. Closes it at once when no slot can be had. */
 void conn_open(struct server *server, int fd, const struct sockaddr_in6 *peer);
+/* Whether a connection that has not authenticated may be dropped for a new one. */
+bool conn_has_stale(struct server *server);
 /* Carries on what the connection can do now. `events` is what poll saw, 0 without an event. */
 void conn_turn(struct server *server, struct conn *conn, short events);
 /* What poll should watch for. */

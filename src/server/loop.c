@@ -26,14 +26,11 @@ struct places {
     size_t conns, signals, disk, listener, control, consoles;
 };
 
-static bool has_room(const struct server *s)
+static bool has_room(struct server *s)
 {
     if (s->live_count < s->config.connections)
         return true;
-    for (uint32_t i = 0; i < s->live_count; i++)
-        if (s->conns[s->live[i]].phase != CONN_OPEN)
-            return true; /* one that has not authenticated may have to make room */
-    return false;
+    return conn_has_stale(s); /* one that has not authenticated may have to make room */
 }
 
 static struct places watch_all(struct server *s)
@@ -90,10 +87,17 @@ static void take_signals(struct server *s)
     }
 }
 
+/* Whether what a suspended request waits for may have come: the store has news, or the request's time is
+ * over. */
+static bool may_resume(const struct server *s, const struct conn *c)
+{
+    return c->running && (c->asked_at != s->store.news || s->now.mono_ms >= c->request.deadline_ms);
+}
+
 /* What a connection has to do: an event, a request to ask again for, a deadline. */
 static bool is_due(const struct server *s, const struct conn *c, short events)
 {
-    return events != 0 || c->running || c->ready || c->wants_large || c->out_len != 0 ||
+    return events != 0 || c->ready || may_resume(s, c) || c->wants_large || c->out_len != 0 ||
            s->now.mono_ms >= c->deadline_ms;
 }
 

@@ -54,7 +54,8 @@ static bool read_lines(struct server *s, const char *path, struct span text, boo
             continue;
         bool good = count <= SETTING_WORDS && span_equal(words[0], span_of_text("set"));
         if (!good)
-            snprintf(reason, sizeof reason, "a line is: set <path> <value>");
+            snprintf(reason, sizeof reason,
+                     "a line is: set <path> <value>; text with blanks stands in quotes");
         else if (clients)
             good = clients_set(s->clients, words + 1, count - 1, reason, sizeof reason);
         else
@@ -327,8 +328,9 @@ static void announce(struct server *s)
     status_write_thumbprints(&s->tls, &out);
     log_write(&s->log, LOG_INFO, "serve", "holdfast %s serves KMIP on %s, port %u, for %u clients",
               SERVER_VERSION, s->config.listen, s->port, (unsigned)clients_count(s->clients));
-    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
-        log_write(&s->log, LOG_INFO, "serve", "%s", line);
+    struct span rest = buf_span(&out), line;
+    while (next_line(&rest, &line))
+        log_write(&s->log, LOG_INFO, "serve", "%.*s", (int)line.len, (const char *)line.ptr);
     if (!s->memory_locked)
         log_write(&s->log, LOG_WARNING, "serve", "memory is not locked: keys may be swapped to disk");
 }

@@ -26,10 +26,11 @@ struct large_buffer {
 
 struct conn {
     uint8_t phase;
-    bool running;     /* a request is being carried out */
-    bool ready;       /* has something to do without an event */
-    bool closing;     /* after the answer that waits */
-    bool wants_large; /* the request waits for a large buffer */
+    bool running;      /* a request is being carried out */
+    uint64_t asked_at; /* the store's news when it asked last */
+    bool ready;        /* has something to do without an event */
+    bool closing;      /* after the answer that waits */
+    bool wants_large;  /* the request waits for a large buffer */
     int fd;
     uint32_t slot;
     struct sockaddr_in6 peer;

@@ -113,6 +113,20 @@ arena_ref arena_put(struct arena *a, struct span record)
     return (arena_ref)((size_t)(at - a->bytes) / GRAIN + 1);
 }
 
+bool arena_has_room(const struct arena *a, size_t first, size_t second)
+{
+    uint32_t empty = a->page_count - a->pages_used;
+    unsigned one = class_of(first), two = class_of(second);
+    uint32_t page = a->room[one];
+    uint32_t wanted = page == NO_PAGE ? 1 : 0;
+    if (one != two)
+        wanted += a->room[two] == NO_PAGE ? 1 : 0;
+    else if (page != NO_PAGE && a->pages[page].next == NO_PAGE &&
+             a->pages[page].used + 1u == ARENA_PAGE / class_bytes(one))
+        wanted++; /* one slot is left in this class, for the first */
+    return wanted <= empty;
+}
+
 void arena_drop(struct arena *a, arena_ref ref, size_t len)
 {
     uint8_t *at = arena_at(a, ref);

@@ -37,6 +37,8 @@ void arena_init(struct arena *arena);
 
 /* Copies `record` (1 to RECORD_MAX bytes) in. 0 when the arena is full. */
 MUST_USE arena_ref arena_put(struct arena *arena, struct span record);
+/* Whether two records of these lengths would both find a place. */
+bool arena_has_room(const struct arena *arena, size_t first, size_t second);
 /* Wipes and gives back. */
 void arena_drop(struct arena *arena, arena_ref ref, size_t len);
 uint8_t *arena_at(const struct arena *arena, arena_ref ref);

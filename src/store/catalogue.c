@@ -140,7 +140,7 @@ static bool next_name(struct ttlv_reader *reader, struct span *name)
     while (object_attribute_next(reader, &a)) {
         if (a.row == NULL || a.row->tag != TAG_NAME)
             continue;
-        struct ttlv_reader inner = ttlv_reader_over(a.value);
+        struct ttlv_reader inner = ttlv_reader_trusted(a.value);
         struct ttlv_item item;
         if (ttlv_next(&inner, &item) == STATUS_OK && item.tag == TAG_NAME_VALUE) {
             *name = item.value;
@@ -156,8 +156,8 @@ static struct ttlv_reader names_of(struct span record)
 {
     struct object object;
     if (record.len == 0 || object_open(record, &object) != STATUS_OK || state_is_destroyed(object.head.state))
-        return ttlv_reader_over(span_of("", 0));
-    return ttlv_reader_over(object.attributes);
+        return ttlv_reader_trusted(span_of("", 0));
+    return ttlv_reader_trusted(object.attributes);
 }
 
 static bool record_has_name(struct span record, struct span name)

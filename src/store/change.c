@@ -33,6 +33,7 @@ void change_apply(struct store *s, struct catalogue_entry *e)
     e->change.phase = CHANGE_NONE;
     e->change.done = e->change.number;
     s->commits++;
+    s->news++;
 }
 
 /* The change was not taken: all is as it was before it. */
@@ -54,6 +55,7 @@ void change_undo(struct store *s, struct catalogue_entry *e, const char *why)
     if (e->record != 0 && e->stored_generation < e->generation && s->disk != NULL)
         upload_add(s, e, s->now.mono_ms + RETRY_MS);
     s->commit_failures++;
+    s->news++;
 }
 
 /* Appends the next record to the journal, or asks whether it is flushed. */
@@ -172,6 +174,11 @@ enum status store_propose(struct store *s, struct handle handle, struct span rec
     step_change(s, e); /* on its way in this turn already */
     s->stirred = true;
     return STATUS_OK;
+}
+
+bool store_has_room(const struct store *s, size_t first, size_t second)
+{
+    return first != 0 && second != 0 && arena_has_room(&s->catalogue.arena, first, second);
 }
 
 enum ask store_committed(struct store *s, struct handle handle, uint32_t number, const char **why)

@@ -56,7 +56,7 @@ static void replay_put(struct store *s, const struct entry *in)
 {
     struct object object;
     struct span record = span_of(in->payload.ptr + PUT_HEAD, in->payload.len - PUT_HEAD);
-    if (in->payload.len <= PUT_HEAD || object_open(record, &object) != STATUS_OK)
+    if (in->payload.len <= PUT_HEAD || object_check(record, &object) != STATUS_OK)
         return;
     struct catalogue_entry *e = catalogue_find(&s->catalogue, object.head.uid);
     if (e != NULL && e->generation > object.head.generation)

@@ -59,14 +59,14 @@ static void read_parts(struct fields *fields, struct object *out)
 
 enum status object_open(struct span record, struct object *out)
 {
-    struct ttlv_reader reader = ttlv_reader_over(record);
+    struct ttlv_reader reader = ttlv_reader_trusted(record);
     struct ttlv_item whole, head;
     struct fields fields;
     *out = (struct object){.key_format = KEY_FORMAT_RAW};
     if (ttlv_next(&reader, &whole) != STATUS_OK || whole.tag != TAG_RECORD || whole.type != TTLV_STRUCTURE ||
         reader.at != reader.end)
         return STATUS_MALFORMED;
-    fields_begin(&fields, whole.value);
+    fields_begin_trusted(&fields, whole.value);
     if (!fields_need(&fields, TAG_RECORD_HEAD, TTLV_BYTE_STRING, &head) || head.value.len != HEAD_BYTES)
         return STATUS_MALFORMED;
     enum status status = head_read(head.value.ptr, &out->head);
@@ -78,6 +78,13 @@ enum status object_open(struct span record, struct object *out)
     const uint8_t *at = fields.has_next ? fields.next.whole.ptr : fields.reader.at;
     out->attributes = span_of(at, (size_t)(whole.value.ptr + whole.value.len - at));
     return STATUS_OK;
+}
+
+enum status object_check(struct span record, struct object *out)
+{
+    if (record.len == 0 || record.len > RECORD_MAX || ttlv_check(record, TTLV_DEPTH_MAX) != STATUS_OK)
+        return STATUS_MALFORMED;
+    return object_open(record, out);
 }
 
 enum state object_state(const struct object *object, int64_t now)
@@ -136,7 +143,7 @@ static bool same_attribute(const struct object_attribute *a, const struct attrib
 bool object_attribute_find(const struct object *object, const struct attribute_row *row, struct span name,
                            int32_t index, struct object_attribute *out)
 {
-    struct ttlv_reader reader = ttlv_reader_over(object->attributes);
+    struct ttlv_reader reader = ttlv_reader_trusted(object->attributes);
     while (object_attribute_next(&reader, out))
         if (same_attribute(out, row, name) && out->index == index)
             return true;
@@ -146,7 +153,7 @@ bool object_attribute_find(const struct object *object, const struct attribute_r
 /* Single attributes stand as items with their own tag; found without looking up rows. */
 static bool find_item(const struct object *object, uint32_t tag, struct ttlv_item *item)
 {
-    struct ttlv_reader reader = ttlv_reader_over(object->attributes);
+    struct ttlv_reader reader = ttlv_reader_trusted(object->attributes);
     while (ttlv_next(&reader, item) == STATUS_OK)
         if (item->tag == tag)
             return true;
@@ -245,7 +252,7 @@ struct object draft_view(struct draft *draft)
     struct object view = {.head = draft->head, .key_format = KEY_FORMAT_RAW};
     struct fields fields;
     struct ttlv_item head;
-    fields_begin(&fields, span_of(draft->bytes + HEAD_AT, draft->attributes_at - HEAD_AT));
+    fields_begin_trusted(&fields, span_of(draft->bytes + HEAD_AT, draft->attributes_at - HEAD_AT));
     if (fields_need(&fields, TAG_RECORD_HEAD, TTLV_BYTE_STRING, &head))
         read_parts(&fields, &view);
     view.attributes = span_of(draft->bytes + draft->attributes_at, draft->len - draft->attributes_at);
@@ -315,7 +322,7 @@ int32_t draft_free_index(const struct draft *draft, const struct attribute_row *
 {
     struct object view = {
         .attributes = span_of(draft->bytes + draft->attributes_at, draft->len - draft->attributes_at)};
-    struct ttlv_reader reader = ttlv_reader_over(view.attributes);
+    struct ttlv_reader reader = ttlv_reader_trusted(view.attributes);
     struct object_attribute a;
     uint64_t taken = 0;
     *count = 0;

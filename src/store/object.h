@@ -58,9 +58,13 @@ struct object {
     struct span attributes;    /* items; object_attribute_next steps through them */
 };
 
-/* STATUS_MALFORMED when it is no record, STATUS_REFUSED when it is one of another version. Spans point into
- * record. */
+/*
+ * STATUS_MALFORMED when it is no record, STATUS_REFUSED when it is one of another version. Spans point into
+ * record. object_open is for records that this server wrote or object_check has seen; object_check for those
+ * from outside.
+ */
 MUST_USE enum status object_open(struct span record, struct object *out);
+MUST_USE enum status object_check(struct span record, struct object *out);
 
 enum state object_state(const struct object *object, int64_t now);
 

@@ -115,6 +115,7 @@ void reconcile_turn(struct store *s)
             return;
         if (r->cursor == 0) {
             r->phase = RECONCILE_DONE;
+            s->news++;
             forget_unseen(s);
             log_write(s->log, LOG_INFO, "store", "catalogue complete: %u objects", s->catalogue.visible);
             return;
@@ -153,12 +154,17 @@ static void adopt(struct store *s, const struct keymgr_listed *listed, struct sp
     struct log_place place;
     char uid[UUID_TEXT + 1];
     uuid_write(listed->uid, uid);
-    if (object_open(record, &object) != STATUS_OK || memcmp(object.head.uid, listed->uid, UUID_BYTES) != 0) {
+    if (object_check(record, &object) != STATUS_OK || memcmp(object.head.uid, listed->uid, UUID_BYTES) != 0) {
         log_write(s->log, LOG_ERROR, "store",
                   "the record of %s in the key manager is damaged or of a newer release", uid);
         return;
     }
     struct catalogue_entry *e = catalogue_find(&s->catalogue, listed->uid);
+    bool other = e != NULL && !same_id(listed->record_id, e->record_id);
+    if (other && listed->generation <= e->stored_generation) {
+        upload_supersede(s, listed->record_id); /* a newer one of the same page was faster */
+        return;
+    }
     if (e != NULL &&
         (e->change.phase != CHANGE_NONE || e->uploading != 0 || e->generation >= object.head.generation))
         return;

@@ -42,6 +42,7 @@ static void take_answers(struct store *s)
 {
     struct keymgr_answer a;
     while (keymgr_take(&s->keymgr, &a)) {
+        s->news++;
         switch (a.kind) {
         case KEYMGR_NEW_KEY:
             keys_new_answered(s, &a);

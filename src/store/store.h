@@ -93,7 +93,8 @@ struct store {
     uint64_t cleaning_failures; /* of the disk when it began */
     bool too_small;             /* the journal did not fit into the catalogue */
     uint64_t commits, commit_failures;
-    bool stirred; /* something was asked for since the last turn: do not sleep before the next */
+    uint64_t news; /* counts answers and ends of changes: who waits asks again when it has moved */
+    bool stirred;  /* something was asked for since the last turn: do not sleep before the next */
 };
 
 #define JOURNAL_LOG "journal"
@@ -139,6 +140,9 @@ MUST_USE enum status store_propose(struct store *store, struct handle handle, st
 /* READY: durable. FAILED: it was not taken and is undone; *why tells a client. */
 MUST_USE enum ask store_committed(struct store *store, struct handle handle, uint32_t number,
                                   const char **why);
+
+/* Whether two records of these lengths would both find memory. */
+bool store_has_room(const struct store *store, size_t first, size_t second);
 
 /* A Get has served this object: order and time of last use. */
 void store_served(struct store *store, struct handle handle);

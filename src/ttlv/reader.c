@@ -28,6 +28,21 @@ static bool length_fits(enum ttlv_type type, uint32_t len)
     return false;
 }
 
+/* What KMIP 1.4 s9.1.1 demands of one item whose length has room. */
+static bool item_valid(const struct ttlv_item *item)
+{
+    const uint8_t *at = item->whole.ptr;
+    if ((at[0] != 0x42 && at[0] != 0x54) ||
+        !length_fits(item->type, (uint32_t)item->value.len)) /* s9.1.1.1 */
+        return false;
+    for (const uint8_t *pad = item->value.ptr + item->value.len; pad < at + item->whole.len; pad++)
+        if (*pad != 0)
+            return false;
+    if (item->type == TTLV_TEXT_STRING)
+        return utf8_valid(item->value);
+    return item->type != TTLV_BOOLEAN || be64_get(item->value.ptr) <= 1;
+}
+
 enum status ttlv_next(struct ttlv_reader *reader, struct ttlv_item *item)
 {
     size_t room = (size_t)(reader->end - reader->at);
@@ -37,23 +52,17 @@ enum status ttlv_next(struct ttlv_reader *reader, struct ttlv_item *item)
         return STATUS_MALFORMED;
     const uint8_t *at = reader->at;
     uint32_t len = be32_get(at + 4);
-    if (at[0] != 0x42 && at[0] != 0x54) /* KMIP 1.4 s9.1.1.1 */
-        return STATUS_MALFORMED;
-    item->tag = be24_get(at);
-    item->type = (enum ttlv_type)at[3];
-    if (!length_fits(item->type, len) || len > room - TTLV_HEADER)
+    if (len > room - TTLV_HEADER)
         return STATUS_MALFORMED;
     size_t padded = ttlv_padded(len);
     if (padded > room - TTLV_HEADER)
         return STATUS_MALFORMED;
-    for (size_t i = len; i < padded; i++)
-        if (at[TTLV_HEADER + i] != 0)
-            return STATUS_MALFORMED;
+    item->tag = be24_get(at);
+    item->type = (enum ttlv_type)at[3];
+    item->trusted = reader->trusted;
     item->value = span_of(at + TTLV_HEADER, len);
     item->whole = span_of(at, TTLV_HEADER + padded);
-    if (item->type == TTLV_TEXT_STRING && !utf8_valid(item->value))
-        return STATUS_MALFORMED;
-    if (item->type == TTLV_BOOLEAN && be64_get(item->value.ptr) > 1)
+    if (!reader->trusted && !item_valid(item))
         return STATUS_MALFORMED;
     reader->at = at + TTLV_HEADER + padded;
     return STATUS_OK;
@@ -123,6 +132,12 @@ static void fields_step(struct fields *fields)
 void fields_begin(struct fields *fields, struct span structure_value)
 {
     *fields = (struct fields){.reader = ttlv_reader_over(structure_value)};
+    fields_step(fields);
+}
+
+void fields_begin_trusted(struct fields *fields, struct span structure_value)
+{
+    *fields = (struct fields){.reader = ttlv_reader_trusted(structure_value)};
     fields_step(fields);
 }
 

@@ -12,16 +12,28 @@
 struct ttlv_reader {
     const uint8_t *at;
     const uint8_t *end;
+    bool trusted; /* ttlv_check has seen these bytes: only lengths are looked at */
 };
 
 static inline struct ttlv_reader ttlv_reader_over(struct span bytes)
 {
-    return (struct ttlv_reader){.at = bytes.ptr, .end = bytes.ptr + bytes.len};
+    return (struct ttlv_reader){.at = bytes.ptr, .end = bytes.len == 0 ? bytes.ptr : bytes.ptr + bytes.len};
+}
+
+/* Over bytes that ttlv_check has found good, a part of a message or a record. Never over what just came in.
+ */
+static inline struct ttlv_reader ttlv_reader_trusted(struct span bytes)
+{
+    struct ttlv_reader reader = ttlv_reader_over(bytes);
+    reader.trusted = true;
+    return reader;
 }
 
 static inline struct ttlv_reader ttlv_enter(const struct ttlv_item *structure)
 {
-    return ttlv_reader_over(structure->value);
+    struct ttlv_reader reader = ttlv_reader_over(structure->value);
+    reader.trusted = structure->trusted;
+    return reader;
 }
 
 /* STATUS_OK with the next item, STATUS_END behind the last, STATUS_MALFORMED when its bytes break KMIP 1.4
@@ -63,6 +75,8 @@ struct fields {
 };
 
 void fields_begin(struct fields *fields, struct span structure_value);
+/* The same over checked bytes, as ttlv_reader_trusted. */
+void fields_begin_trusted(struct fields *fields, struct span structure_value);
 /* True and the item when the next one has this tag and type. */
 bool fields_take(struct fields *fields, uint32_t tag, enum ttlv_type type, struct ttlv_item *item);
 /* The same for a field of any type (Attribute Value). */

@@ -24,6 +24,7 @@ enum ttlv_type {
 struct ttlv_item {
     uint32_t tag;
     enum ttlv_type type;
+    bool trusted;      /* it and all inside it has been checked */
     struct span value; /* without padding */
     struct span whole; /* header, value and padding */
 };

@@ -15,7 +15,7 @@
 #define CONNECT_NS (30 * 1000000000ull)
 #define DRAIN_NS   (20 * 1000000000ull)
 
-enum kind { ECHO_BYTES, GET_KEY, CREATE_KEY, LOCATE_BY_NAME, LOCATE_BY_UID, FILL_STORE };
+enum kind { ECHO_BYTES, GET_KEY, CREATE_KEY, LOCATE_BY_NAME, LOCATE_BY_UID, FILL_STORE, DESCRIBE_KEY };
 
 struct exchange {
     const struct options *options;
@@ -42,6 +42,7 @@ static enum kind kind_of(const char *mode)
         {"echo", ECHO_BYTES},          {"get", GET_KEY},
         {"create", CREATE_KEY},        {"locate-name", LOCATE_BY_NAME},
         {"locate-uid", LOCATE_BY_UID}, {"fill", FILL_STORE},
+        {"describe", DESCRIBE_KEY},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (strcmp(mode, kinds[i].mode) == 0)
@@ -85,6 +86,10 @@ static size_t write_request(struct exchange *x, struct peer *p)
     case LOCATE_BY_UID:
         p->tag = choose(x, x->names.count);
         return request_locate_uid(p->request, x->names.uid[p->tag]);
+    case DESCRIBE_KEY: /* every key once, then every key once more */
+        p->tag = (unsigned)(x->asked % x->names.count);
+        return request_describe(p->request, x->names.uid[p->tag],
+                                (unsigned)(x->asked / x->names.count) % REQUEST_DESCRIBE_PARTS, p->tag);
     case LOCATE_BY_NAME:
         request_name(name, o->first + choose(x, o->count) * (o->name_every > 0 ? o->name_every : 1));
         return request_locate_name(p->request, name);
@@ -110,10 +115,12 @@ static void ask_next(struct exchange *x, struct crowd *c, struct peer *p)
     crowd_ask(c, p);
 }
 
+/* Each item of the answer is about the object that was asked for. */
 static bool is_asked_for(const struct exchange *x, const struct answer *a, const struct peer *p)
 {
     const char *uid = x->names.uid[p->tag];
-    return a->uids == 1 && a->uid_bytes[0] == strlen(uid) && memcmp(a->uid[0], uid, a->uid_bytes[0]) == 0;
+    unsigned items = x->kind == DESCRIBE_KEY ? REQUEST_DESCRIBE_ITEMS : 1;
+    return a->uids == items && a->uid_bytes[0] == strlen(uid) && memcmp(a->uid[0], uid, a->uid_bytes[0]) == 0;
 }
 
 static bool keep_uids(struct exchange *x, const struct answer *a, const struct peer *p)
@@ -221,13 +228,15 @@ static uint64_t most_requests(const struct exchange *x)
     const struct options *o = x->options;
     if (x->kind == FILL_STORE)
         return (o->count + o->batch - 1) / o->batch;
+    if (x->kind == DESCRIBE_KEY)
+        return (uint64_t)REQUEST_DESCRIBE_PARTS * x->names.count;
     return o->requests > 0 ? o->requests : UINT64_MAX;
 }
 
 static void measure(struct exchange *x, struct crowd *c)
 {
     const struct options *o = x->options;
-    bool by_count = o->requests > 0 || x->kind == FILL_STORE;
+    bool by_count = o->requests > 0 || x->kind == FILL_STORE || x->kind == DESCRIBE_KEY;
     if (o->warmup > 0 && !by_count)
         phase(x, c, o->warmup, UINT64_MAX);
     result_begin(&x->result, o);

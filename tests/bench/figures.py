@@ -11,24 +11,27 @@ NOT_JUDGED = ("", "", "")
 
 
 class Figures:
-    """Values by what was measured, of whom, in which round."""
+    """Values by what was measured and of whom, one a window."""
 
     def __init__(self):
         self._values = {}
 
-    def add(self, what, whom, round_number, value):
-        self._values.setdefault((what, whom), {})[round_number] = value
+    def add(self, what, whom, value):
+        self._values.setdefault((what, whom), []).append(value)
 
     def median(self, what, whom):
         values = self._values.get((what, whom))
-        return statistics.median(values.values()) if values else None
+        return statistics.median(values) if values else None
 
-    def ratio(self, what, over, what_under, under):
-        """Median over the rounds of the quotient within one round: what slowed a whole round cancels out."""
-        upper = self._values.get((what, over), {})
-        lower = self._values.get((what_under, under), {})
-        quotients = [upper[i] / lower[i] for i in upper if lower.get(i)]
-        return statistics.median(quotients) if quotients else None
+    def cost(self, what, whom):
+        """The lower quartile: whatever else runs on the machine can make a window only dearer, never cheaper."""
+        values = self._values.get((what, whom))
+        return sorted(values)[len(values) // 4] if values else None
+
+    def ratio(self, what, over, under):
+        """Of two costs."""
+        upper, lower = self.cost(what, over), self.cost(what, under)
+        return upper / lower if upper is not None and lower else None
 
 
 def number(value):
@@ -60,6 +63,9 @@ class Table:
 
     def row(self, title, what, judged=NOT_JUDGED):
         self._line(title, [number(self.figures.median(what, whom)) for whom in COLUMNS], judged)
+
+    def cost_row(self, title, what, judged=NOT_JUDGED):
+        self._line(title, [number(self.figures.cost(what, whom)) for whom in COLUMNS], judged)
 
     def single(self, title, value, judged=NOT_JUDGED):
         self._line(title, [number(value)] + [""] * (len(COLUMNS) - 1), judged)

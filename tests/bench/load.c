@@ -17,6 +17,7 @@ int main(int argc, char **argv)
         {"get", exchange_run},         {"echo", exchange_run},
         {"create", exchange_run},      {"locate-name", exchange_run},
         {"locate-uid", exchange_run},  {"fill", exchange_run},
+        {"describe", exchange_run},
         {"handshake", handshakes_run}, {"resume", handshakes_run},
         {"storm", storm_run},          {"hold", hold_run},
     };

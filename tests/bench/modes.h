@@ -5,7 +5,7 @@
 
 #include "options.h"
 
-int exchange_run(const struct options *o);   /* get, echo, create, locate-name, locate-uid, fill */
+int exchange_run(const struct options *o);   /* get, echo, create, locate-name, locate-uid, fill, describe */
 int handshakes_run(const struct options *o); /* handshake, resume */
 int storm_run(const struct options *o);
 int hold_run(const struct options *o);

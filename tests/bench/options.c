@@ -13,6 +13,7 @@ static const char usage[] = "usage: load MODE --port P --certificate PEM --key P
                             "  storm                  handshakes on all connections, Gets on one more\n"
                             "  hold                   keep connections until standard input ends\n"
                             "  fill                   create objects, write their identifiers to --uids\n"
+                            "  describe               add vCenter's six attributes to all of --uids\n"
                             "The options and their meaning stand in options.h.\n";
 
 enum kind { TEXT, NUMBER, SECONDS };
@@ -31,6 +32,7 @@ static const struct row {
     {"--seconds", SECONDS, 3600, offsetof(struct options, seconds)},
     {"--warmup", SECONDS, 3600, offsetof(struct options, warmup)},
     {"--pace", SECONDS, 3600, offsetof(struct options, pace)},
+    {"--linger", SECONDS, 3600, offsetof(struct options, linger)},
     {"--port", NUMBER, 65535, offsetof(struct options, port)},
     {"--pid", NUMBER, 1u << 22, offsetof(struct options, pid)},
     {"--connections", NUMBER, 4096, offsetof(struct options, connections)},
@@ -82,6 +84,7 @@ void options_read(struct options *o, int argc, char **argv)
         .warmup = 0.1,
         .batch = 1,
         .pace = 0.001,
+        .linger = 0.005,
     };
     if (argc < 2)
         refuse("no mode");

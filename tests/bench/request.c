@@ -34,7 +34,7 @@ enum tag {
 enum type { STRUCTURE = 1, INTEGER = 2, ENUMERATION = 5, TEXT_STRING = 7, BYTE_STRING = 8 };
 
 /* KMIP 1.1 s9.1.3.2 */
-enum { CREATE = 0x01, LOCATE = 0x08, GET = 0x0A };
+enum { CREATE = 0x01, LOCATE = 0x08, GET = 0x0A, ADD_ATTRIBUTE = 0x0D };
 enum { SYMMETRIC_KEY = 2, AES = 3, ENCRYPT_DECRYPT = 0x0C, UNINTERPRETED_TEXT = 1 };
 
 struct writer {
@@ -133,6 +133,13 @@ static size_t open_attribute(struct writer *w, const char *name)
     return attribute;
 }
 
+static void put_text_attribute(struct writer *w, const char *name, const char *value)
+{
+    size_t attribute = open_attribute(w, name);
+    put_text(w, ATTRIBUTE_VALUE, value);
+    close_structure(w, attribute);
+}
+
 static void put_number_attribute(struct writer *w, const char *name, enum type type, uint32_t value)
 {
     size_t attribute = open_attribute(w, name);
@@ -214,6 +221,31 @@ size_t request_create(unsigned char *out, unsigned first, unsigned count, unsign
         size_t payload;
         size_t item = open_item(&w, CREATE, i, &payload);
         put_create_payload(&w, named ? name : NULL);
+        close_structure(&w, payload);
+        close_structure(&w, item);
+    }
+    close_structure(&w, message);
+    return w.len;
+}
+
+size_t request_describe(unsigned char *out, const char *uid, unsigned part, unsigned i)
+{
+    char identifier[40], vm[64];
+    const char *const attributes[REQUEST_DESCRIBE_PARTS][REQUEST_DESCRIBE_ITEMS][2] = {
+        {{"x-Product_Version", "8.0.1 build-21560480"},
+         {"x-Vendor", "VMware, Inc."},
+         {"x-Product", "VMware vSphere"}},
+        {{"x-Identifier", identifier}, {"x-Component", "Virtual Machine"}, {"x-Name", vm}},
+    };
+    struct writer w;
+    snprintf(identifier, sizeof identifier, "503c0000-0000-4000-8000-0000%08x", i);
+    snprintf(vm, sizeof vm, "bench-%08u.machines.example.org", i);
+    size_t message = open_message(&w, out, REQUEST_DESCRIBE_ITEMS);
+    for (unsigned k = 0; k < REQUEST_DESCRIBE_ITEMS; k++) {
+        size_t payload;
+        size_t item = open_item(&w, ADD_ATTRIBUTE, k, &payload);
+        put_text(&w, UNIQUE_IDENTIFIER, uid);
+        put_text_attribute(&w, attributes[part][k][0], attributes[part][k][1]);
         close_structure(&w, payload);
         close_structure(&w, item);
     }

@@ -27,6 +27,14 @@ size_t request_locate_uid(unsigned char *out, const char *uid);
  */
 size_t request_create(unsigned char *out, unsigned first, unsigned count, unsigned name_every);
 
+/*
+ * vCenter describes a key in two batches of three Add Attributes: part 0 says by what product it was made,
+ * part 1 for whom (object number i).
+ */
+#define REQUEST_DESCRIBE_PARTS 2
+#define REQUEST_DESCRIBE_ITEMS 3
+size_t request_describe(unsigned char *out, const char *uid, unsigned part, unsigned i);
+
 /* The Name of object number i. */
 void request_name(char name[static REQUEST_NAME_BYTES], unsigned i);
 

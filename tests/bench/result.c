@@ -9,13 +9,19 @@
 
 #include "peer.h"
 
-/* The server may still be busy with the last connection's end when we have seen all we wait for. */
-static const struct timespec settle = {.tv_nsec = 5000000};
+/* The server may still be busy with the last connection's end when we have seen all we wait for, or with
+ * writing what was created. */
+static void settle(double seconds)
+{
+    struct timespec pause = {.tv_sec = (time_t)seconds,
+                             .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    nanosleep(&pause, NULL);
+}
 
 void result_begin(struct result *r, const struct options *o)
 {
     memset(r, 0, sizeof *r);
-    nanosleep(&settle, NULL);
+    settle(0.005);
     r->cpu = cpu_read((pid_t)o->pid);
     r->begun_ns = now_ns();
 }
@@ -23,7 +29,7 @@ void result_begin(struct result *r, const struct options *o)
 void result_end(struct result *r, const struct options *o)
 {
     r->ended_ns = now_ns();
-    nanosleep(&settle, NULL);
+    settle(o->linger);
     r->cpu = cpu_since((pid_t)o->pid, r->cpu);
 }
 

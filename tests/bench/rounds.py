@@ -14,24 +14,27 @@ HANDSHAKERS = 4           # enough to keep the server busy
 SCALE = ["get", "create", "locate-name", "locate-uid"]
 CREATES_A_WINDOW = 400
 NAME_EVERY = 2            # of the objects that fill a store
+WARMUP = 0.03             # seconds before a short window
+FLUSHED = 2.3             # seconds after which the server has written what was created, its flush window being two
 
 
 class Plan:
     """How long each window is and how much is stored."""
 
     def __init__(self, quick):
-        self.quick = quick
-        self.seconds = 80 if quick else 330
-        self.rounds = 2 if quick else 5
+        self.seconds = 75 if quick else 320
+        self.rounds = 1 if quick else 4
         self.storm_rounds = 1 if quick else 3
-        self.window = 0.4 if quick else 0.7
-        self.handshake_window = 0.7 if quick else 1.2
+        self.slices = 4 if quick else 5        # windows a round of what is compared, in turn with the other's
+        self.window = 0.15
+        self.handshake_window = 0.4
         self.storm_window = 3.0 if quick else 5.0
         self.pykmip_window = 0.6 if quick else 1.0
-        self.keys = 2000 if quick else 16384
+        self.create_slices = 1 if quick else 2
+        self.keys = 16384
         self.few = 1000
-        self.many = 10000 if quick else 100000
-        self.fill_seconds = 20 if quick else 75
+        self.many = 100000
+        self.fill_seconds = 60
 
 
 class Rounds:
@@ -46,6 +49,7 @@ class Rounds:
         self.problems = []
         self.objects = {}             # how many were stored, by server
         self.round = 0
+        self._turns = 0
 
     def uids(self, whom):
         return os.path.join(self.folder, "uids-" + whom)
@@ -63,11 +67,12 @@ class Rounds:
     def _keep(self, what, whom, values, keys):
         for title, key in keys.items():
             if values is not None:
-                self.figures.add(what + " " + title, whom, self.round, values[key])
+                self.figures.add(what + " " + title, whom, values[key])
 
     def _in_turn(self, names):
-        """Every other round in the opposite order, so that what drifts does not favour anybody."""
-        return names if self.round % 2 == 0 else names[::-1]
+        """Every other time in the opposite order, so that what drifts does not favour anybody."""
+        self._turns += 1
+        return names if self._turns % 2 == 0 else names[::-1]
 
     def fill(self, whom, count, connections, batch, name_every=0):
         values = self._run(whom, "fill", connections=connections, batch=batch, count=count, name_every=name_every,
@@ -77,37 +82,56 @@ class Rounds:
             return
         with open(self.uids(whom)) as f:
             self.objects[whom] = sum(1 for _ in f)
-        # Every key once: from here on a Get is a warm Get.
-        self._run(whom, "get", connections=8, requests=self.objects[whom], seconds=60, sequential=1,
+        if self.objects[whom] < count:
+            self.problems.append("%s: %d of %d objects in %d s" % (
+                whom, self.objects[whom], count, self.plan.fill_seconds))
+
+    def describe(self, whom):
+        """Adds vCenter's six attributes to every key."""
+        return self._run(whom, "describe", connections=64, seconds=self.plan.fill_seconds, uids=self.uids(whom))
+
+    def warm(self, whom):
+        """Every key once: from here on a Get is a warm Get."""
+        self._run(whom, "get", connections=8, requests=self.objects.get(whom, 0), seconds=60, sequential=1,
                   uids=self.uids(whom))
+
+    def _get(self, whom, crowd, window, **options):
+        mode = "get" if whom in ("ours", "pykmip") else "echo"
+        if mode == "get":
+            options["uids"] = self.uids(whom)
+        values = self._run(whom, mode, connections=crowd, seconds=window, **options)
+        if values:
+            values["cpu_each_us"] += values["child_each_us"]
+        self._keep("get %d" % crowd, whom, values,
+                   {"rate": "rate", "cpu": "cpu_each_us", "p50": "p50_us", "p99": "p99_us"})
 
     def warm_gets(self):
         for crowd in CROWDS:
-            for whom in self._in_turn(["ours", "echo", "openssl", "pykmip"]):
-                slow = whom == "pykmip"
-                if slow and crowd == CROWDS[-1] and self.round > 1:
-                    continue  # its 64 connections take seconds to open; the ratio does not need more
-                mode, options = ("get", {"uids": self.uids(whom)}) if whom in ("ours", "pykmip") else ("echo", {})
-                values = self._run(whom, mode, connections=crowd,
-                                   seconds=self.plan.pykmip_window if slow else self.plan.window, **options)
-                if values and slow:
-                    values["cpu_each_us"] += values["child_each_us"]
-                self._keep("get %d" % crowd, whom, values,
-                           {"rate": "rate", "cpu": "cpu_each_us", "p50": "p50_us", "p99": "p99_us"})
+            for _ in range(self.plan.slices):
+                for whom in self._in_turn(["ours", "echo"]):
+                    self._get(whom, crowd, self.plan.window, warmup=WARMUP)
+            self._get("openssl", crowd, self.plan.window)
+            # PyKMIP's 64 connections take seconds to open; the ratio does not need more than one such window.
+            if crowd != CROWDS[-1] or self.round == 0:
+                self._get("pykmip", crowd, self.plan.pykmip_window)
+
+    def _handshake(self, whom, kind, title):
+        name = whom if whom == "ours" or kind == "rsa" else whom + "_" + kind
+        mode, window = (title, self.plan.handshake_window) if title == "handshake" else (title, self.plan.window)
+        values = self._run(name, mode, kind, connections=HANDSHAKERS, warmup=WARMUP, seconds=window)
+        if values and mode == "resume" and values["resumed"] < values["done"]:
+            self.problems.append("%s: %d of %d %s handshakes were not resumed" % (
+                whom, values["done"] - values["resumed"], values["done"], kind))
+            return
+        self._keep("%s %s" % (title, kind), whom, values, {"cpu": "cpu_each_us", "rate": "rate"})
 
     def handshakes(self):
-        for kind, end in (("rsa", ""), ("ec", "_ec")):
-            for whom in self._in_turn(["ours", "echo", "openssl"]):
-                name = whom if whom == "ours" else whom + end
-                values = self._run(name, "handshake", kind, connections=HANDSHAKERS, warmup=0.05,
-                                   seconds=self.plan.handshake_window)
-                self._keep("handshake " + kind, whom, values, {"cpu": "cpu_each_us", "rate": "rate"})
-                values = self._run(name, "resume", kind, connections=HANDSHAKERS, seconds=self.plan.window)
-                if values and values["resumed"] < values["done"]:
-                    self.problems.append("%s: %d of %d %s handshakes were not resumed" % (
-                        whom, values["done"] - values["resumed"], values["done"], kind))
-                    values = None
-                self._keep("resume " + kind, whom, values, {"cpu": "cpu_each_us", "rate": "rate"})
+        for kind in ("rsa", "ec"):
+            for title in ("handshake", "resume"):
+                for _ in range(self.plan.slices):
+                    for whom in self._in_turn(["ours", "echo"]):
+                        self._handshake(whom, kind, title)
+                self._handshake("openssl", kind, title)
         values = self._run("pykmip", "handshake", connections=HANDSHAKERS, warmup=0.05,
                            seconds=self.plan.pykmip_window)
         self._keep("handshake rsa", "pykmip", values, {"cpu": "cpu_each_us", "rate": "rate"})
@@ -115,36 +139,41 @@ class Rounds:
     def step(self):
         """The longest that one handshake step keeps the server, as a lone client sees it."""
         for whom in self._in_turn(["ours", "echo"]):
-            values = self._run(whom, "handshake", connections=1, warmup=0, seconds=self.plan.window / 2)
+            values = self._run(whom, "handshake", connections=1, warmup=0, seconds=0.35)
             if values:
-                self.figures.add("step rsa", whom, self.round, max(values["step1_us"], values["step2_us"]))
+                self.figures.add("step rsa", whom, max(values["step1_us"], values["step2_us"]))
 
     def resumed_client_is_known(self):
         """A resumed connection that may do nothing would be fast for nothing."""
         self._run("ours", "resume", connections=HANDSHAKERS, requests=4 * HANDSHAKERS, each=1, uids=self.uids("ours"))
 
     def creates(self):
+        """On the server that has room for them. The CPU time includes what the server does later to store them."""
         keys = {"rate": "rate", "cpu": "cpu_each_us", "child": "child_each_us", "p50": "p50_us", "p99": "p99_us"}
         for crowd in CREATORS:
-            # PyKMIP does one request at a time whatever the connections.
-            for whom in self._in_turn(["few", "pykmip"] if crowd == 1 else ["few"]):
-                values = self._run(whom, "create", connections=crowd, requests=CREATES_A_WINDOW,
-                                   seconds=self.plan.pykmip_window)
-                self._keep("create %d" % crowd, "ours" if whom == "few" else whom, values, keys)
+            values = self._run("many", "create", connections=crowd, requests=CREATES_A_WINDOW, seconds=10,
+                               linger=FLUSHED)
+            self._keep("create %d" % crowd, "ours", values, keys)
+        # PyKMIP does one request at a time whatever the connections.
+        values = self._run("pykmip", "create", requests=CREATES_A_WINDOW, seconds=self.plan.pykmip_window)
+        self._keep("create 1", "pykmip", values, keys)
+
+    def _scale_options(self, mode, whom):
+        stored = self.objects.get(whom, 0)
+        options = {"uids": self.uids(whom), "seconds": self.plan.window, "warmup": WARMUP}
+        if mode == "create":
+            options.update(requests=CREATES_A_WINDOW, seconds=10, linger=FLUSHED)
+        if mode == "locate-name":
+            options.update(count=stored // NAME_EVERY, name_every=NAME_EVERY)
+        return options
 
     def scale(self):
         for mode in SCALE:
-            for whom in self._in_turn(["few", "many"]):
-                stored = self.objects.get(whom, 0)
-                options = {"uids": self.uids(whom), "seconds": self.plan.window}
-                if mode == "create":
-                    options["requests"] = CREATES_A_WINDOW
-                if mode == "locate-name":
-                    options.update(count=stored // NAME_EVERY, name_every=NAME_EVERY)
-                values = self._run(whom, mode, connections=8, **options)
-                if values:
-                    cost = values["cpu_each_us"] + values["child_each_us"]
-                    self.figures.add("scale " + mode, whom, self.round, cost)
+            for _ in range(self.plan.create_slices if mode == "create" else self.plan.slices):
+                for whom in self._in_turn(["few", "many"]):
+                    values = self._run(whom, mode, connections=8, **self._scale_options(mode, whom))
+                    if values:
+                        self.figures.add("scale " + mode, whom, values["cpu_each_us"] + values["child_each_us"])
 
     def storm(self):
         for whom in self._in_turn(["ours", "echo"]):

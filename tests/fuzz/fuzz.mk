@@ -3,12 +3,12 @@
 out := build/fuzz
 cc := clang
 flags := -std=c11 -Wall -Wextra -Werror -g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
-	-fno-sanitize-recover=all -Isrc -Itests -Ibuild/vendor/host/include
+	-fno-sanitize-recover=all -fno-sanitize=pointer-overflow -Isrc -Itests -Ibuild/vendor/host/include
 libraries := build/vendor/host/lib/libbearssl.a
 
 sources := $(wildcard $(foreach room,base crypto ttlv kmip disk keymgr store operation server,src/$(room)/*.c))
 support := tests/support/fake_keymgr.c tests/support/sim_disk.c tests/support/ttlv_text.c
-helpers := $(filter-out %_fuzz.c,$(wildcard tests/fuzz/*.c))
+helpers := $(filter-out %_fuzz.c tests/fuzz/samples.c,$(wildcard tests/fuzz/*.c))
 objects := $(patsubst %.c,$(out)/obj/%.o,$(sources) $(support) $(helpers))
 targets := $(patsubst tests/fuzz/%_fuzz.c,$(out)/%,$(wildcard tests/fuzz/*_fuzz.c))
 

@@ -110,6 +110,21 @@ static void ask_for(const uint8_t uid[UUID_BYTES], struct clock now)
     ask(text, now);
 }
 
+static void ask_for_all(struct clock now)
+{
+    uint8_t uids[OBJECTS][UUID_BYTES];
+    size_t count = 0;
+    uint32_t at = 0;
+    struct catalogue_entry *e;
+    while (count < OBJECTS && (e = catalogue_next(&store.catalogue, &at)) != NULL)
+        memcpy(uids[count++], e->uid, UUID_BYTES);
+    for (size_t i = 0; i < count; i++)
+        ask_for(uids[i], now);
+    ask("RequestMessage{ RequestHeader{ ProtocolVersion{ ProtocolVersionMajor=i:1 ProtocolVersionMinor=i:4 } BatchCount=i:1 } "
+        "BatchItem{ Operation=e:8 RequestPayload{ Attribute{ AttributeName=t:\"State\" AttributeValue=e:1 } } } }",
+        now);
+}
+
 static void try_journal(const struct disk_ops *ops)
 {
     static uint8_t *memory;
@@ -128,21 +143,12 @@ static void try_journal(const struct disk_ops *ops)
     store_carve(&store, &region, &settings);
     if (store_open(&store, fake_keymgr(&fake), &no_disk, ops, &log_to_nobody, now, why, sizeof why) != STATUS_OK)
         return;
+    ask_for_all(now); /* before the key manager's list says that it has none of them */
     for (int i = 0; i < 20; i++) {
         now.mono_ms += 10;
         store_turn(&store, now);
     }
-    uint8_t uids[OBJECTS][UUID_BYTES];
-    size_t count = 0;
-    uint32_t at = 0;
-    struct catalogue_entry *e;
-    while (count < OBJECTS && (e = catalogue_next(&store.catalogue, &at)) != NULL)
-        memcpy(uids[count++], e->uid, UUID_BYTES);
-    for (size_t i = 0; i < count; i++)
-        ask_for(uids[i], now);
-    ask("RequestMessage{ RequestHeader{ ProtocolVersion{ ProtocolVersionMajor=i:1 ProtocolVersionMinor=i:4 } BatchCount=i:1 } "
-        "BatchItem{ Operation=e:8 RequestPayload{ Attribute{ AttributeName=t:\"State\" AttributeValue=e:1 } } } }",
-        now);
+    ask_for_all(now);
 }
 
 static void try_local(const struct disk_ops *ops)
