@@ -375,7 +375,7 @@ static int run_steps(struct probe *p)
         bool good = run_step(p, &steps[i]);
         if (i == 0 && good) {
             hex_write(span_of(p->tls.trust.seen_sha1, SHA1_BYTES), ':', true, text, sizeof text);
-            printf("  server sha1 Fingerprint=%s\n", text);
+            printf("  server SHA1 Fingerprint=%s\n", text);
             hex_write(span_of(p->tls.trust.seen_sha256, SHA256_BYTES), ':', true, text, sizeof text);
             printf("  server sha256 Fingerprint=%s\n", text);
         }

@@ -212,8 +212,8 @@ static void turn_handshake(struct server *s, struct conn *c)
     }
     c->phase = CONN_OPEN;
     conn_expect_request(s, c);
-    if (c->tls.trust.client >= 0) {
-        struct client *client = &s->clients->clients[c->tls.trust.client];
+    struct client *client = trust_client(&c->tls.trust);
+    if (client != NULL) {
         client->handshakes++;
         client->last_seen_s = s->now.unix_s;
     }

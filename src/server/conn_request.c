@@ -101,8 +101,10 @@ static void refuse_message(struct server *s, struct conn *c, const struct reques
 static void audit(struct server *s, struct conn *c)
 {
     char peer[PEER_TEXT], uid[UUID_TEXT + 1];
-    const char *name = c->tls.trust.client >= 0 ? s->clients->clients[c->tls.trust.client].name
-                                                : s->clients->authorities[c->tls.trust.authority].name;
+    const struct client *client = trust_client(&c->tls.trust);
+    const char *name = client != NULL                ? client->name
+                       : c->tls.trust.authority >= 0 ? s->clients->authorities[c->tls.trust.authority].name
+                                                     : "removed";
     conn_peer(c, peer);
     for (size_t i = 0; i < s->audit.count; i++) {
         const struct audit_note *n = &s->audit.notes[i];
@@ -161,14 +163,16 @@ static void run_request(struct server *s, struct conn *c)
 static enum result_reason identify(struct server *s, struct conn *c, const char **why)
 {
     const struct trust *trust = &c->tls.trust;
+    struct client *client = trust_client(trust);
     uint8_t scope;
-    if (trust->client >= 0) {
-        struct client *client = &s->clients->clients[trust->client];
+    if (client != NULL) {
         scope = client->scope;
         client->requests++;
         client->last_seen_s = s->now.unix_s;
-    } else {
+    } else if (trust->client < 0 && trust->authority >= 0) {
         scope = s->clients->authorities[trust->authority].scope;
+    } else {
+        return refuse(why, REASON_AUTHENTICATION_NOT_SUCCESSFUL, "this client is no longer enrolled");
     }
     enum result_reason reason = clients_authenticate(s->clients, &c->request.header.credential, &scope, why);
     c->request.identity.scope = scope;
@@ -190,7 +194,8 @@ static void start_request(struct server *s, struct conn *c)
         reason = identify(s, c, &why);
     if (reason != REASON_NONE) {
         struct request_header header = c->request.header;
-        refuse_message(s, c, &header, reason, why, false);
+        refuse_message(s, c, &header, reason, why,
+                       trust_client(&c->tls.trust) == NULL && c->tls.trust.client >= 0);
         return;
     }
     c->running = true;

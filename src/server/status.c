@@ -102,7 +102,7 @@ static void write_certificate(const struct tls_identity *identity, const char *k
     x509_thumbprint_sha256(der, sha256);
     buf_print(out, "%s certificate, valid until ", kind);
     print_time(out, facts.not_after_s);
-    buf_print(out, "\n  sha1 Fingerprint=%s\n  sha256 Fingerprint=%s\n", sha1, sha256);
+    buf_print(out, "\n  SHA1 Fingerprint=%s\n  sha256 Fingerprint=%s\n", sha1, sha256);
 }
 
 void status_write_thumbprints(const struct tls_server *tls, struct buf *out)

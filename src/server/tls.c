@@ -139,8 +139,7 @@ static void cache_save(const br_ssl_session_cache_class **context, br_ssl_server
     place->parameters = *parameters;
     place->client = tls->trust.client;
     place->authority = tls->trust.client < 0 ? tls->trust.authority : -1;
-    place->client_serial =
-        tls->trust.client < 0 ? 0 : server->trust.clients->clients[tls->trust.client].serial;
+    place->client_serial = tls->trust.client_serial;
 }
 
 /* Enrolment takes effect on the next handshake, so a session of a client that is gone, or expired, is none.
@@ -171,6 +170,7 @@ static int cache_load(const br_ssl_session_cache_class **context, br_ssl_server_
         }
         *parameters = s->parameters;
         tls->trust.client = s->client;
+        tls->trust.client_serial = s->client_serial;
         tls->resumed = true;
         return 1;
     }
@@ -418,9 +418,9 @@ const char *tls_error_text(int error)
         return "the client does not speak TLS 1.2";
     case BR_ERR_BAD_CIPHER_SUITE:
     case BR_ERR_BAD_SIGNATURE:
-        return error == BR_ERR_BAD_SIGNATURE
-                   ? "the client does not have the key of its certificate"
-                   : "no cipher suite in common; old vCenters need: set tls compat on";
+        return error == BR_ERR_BAD_SIGNATURE ? "the client does not have the key of its certificate"
+                                             : "no cipher suite in common, or the client speaks only TLS "
+                                               "1.3; old vCenters need: set tls compat on";
     default:
         break;
     }

@@ -73,6 +73,8 @@ static void end_cert(const br_x509_class **context)
         br_sha256_out(&t->hash, t->fingerprint);
         t->has_fingerprint = true;
         t->client = clients_find(t->shared->clients, t->fingerprint);
+        if (t->client >= 0)
+            t->client_serial = t->shared->clients->clients[t->client].serial;
     }
     if (t->chain != NULL && t->authority >= 0)
         t->chain->minimal.vtable->end_cert(&t->chain->minimal.vtable);
@@ -85,7 +87,9 @@ static unsigned end_chain(const br_x509_class **context)
     if (t->certificates == 0)
         return BR_ERR_X509_EMPTY_CHAIN;
     if (t->client >= 0) {
-        const struct client *c = &t->shared->clients->clients[t->client];
+        const struct client *c = trust_client(t);
+        if (c == NULL)
+            return BR_ERR_X509_NOT_TRUSTED;
         bool expired = c->not_after_s < t->shared->now_s;
         return expired && t->shared->refuse_expired ? BR_ERR_X509_EXPIRED : 0;
     }
@@ -104,6 +108,14 @@ static const br_x509_pkey *get_pkey(const br_x509_class *const *context, unsigne
     if (t->chain == NULL)
         return NULL;
     return t->chain->minimal.vtable->get_pkey((const br_x509_class *const *)&t->chain->minimal.vtable, NULL);
+}
+
+struct client *trust_client(const struct trust *t)
+{
+    if (t->client < 0)
+        return NULL;
+    struct client *c = &t->shared->clients->clients[t->client];
+    return c->in_use && c->serial == t->client_serial ? c : NULL;
 }
 
 void trust_init(struct trust *t, struct trust_shared *shared)

@@ -36,8 +36,12 @@ struct trust {
     bool has_fingerprint;
     uint8_t fingerprint[SHA256_BYTES]; /* of the certificate offered */
     int client;                        /* slot, or -1 */
+    uint32_t client_serial;            /* of the slot when it was matched */
     int authority;                     /* index, or -1 */
 };
+
+/* The enrolled client, or NULL: none was matched, or it has been removed since. */
+struct client *trust_client(const struct trust *trust);
 
 void trust_init(struct trust *trust, struct trust_shared *shared);
 /* Gives back what a handshake that broke off still holds. */

@@ -33,7 +33,7 @@ class Plan:
         self.create_slices = 1 if quick else 2
         self.keys = 16384
         self.few = 1000
-        self.many = 100000
+        self.many = 20000 if quick else 100000
         self.fill_seconds = 60
 
 
@@ -74,8 +74,8 @@ class Rounds:
         self._turns += 1
         return names if self._turns % 2 == 0 else names[::-1]
 
-    def fill(self, whom, count, connections, batch, name_every=0):
-        values = self._run(whom, "fill", connections=connections, batch=batch, count=count, name_every=name_every,
+    def fill(self, whom, count, connections, name_every=0):
+        values = self._run(whom, "fill", connections=connections, count=count, name_every=name_every,
                            uids=self.uids(whom), seconds=self.plan.fill_seconds)
         if values is None:
             self.servers[whom] = None

@@ -55,6 +55,27 @@ def memory(pid):
     return resident, locked
 
 
+def _run_ns(pid):
+    try:
+        with open("/proc/%d/schedstat" % pid) as f:
+            return int(f.read().split()[0])
+    except OSError:
+        return 0
+
+
+def await_rest(running, seconds):
+    """Until all have done what they put off, such as storing what was created. False if that takes longer."""
+    end = time.monotonic() + seconds
+    pids = [pid for server in running for pid in [server.pid, *children(server.pid)]]
+    rests = 0
+    while time.monotonic() < end and rests < 3:
+        before = [_run_ns(pid) for pid in pids]
+        time.sleep(0.25)
+        busy = sum(_run_ns(pid) for pid in pids) - sum(before)
+        rests = rests + 1 if busy < 0.02 * 0.25e9 else 0
+    return rests == 3
+
+
 class Failed(Exception):
     """A server did not start."""
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lines of a configuration file: every line is split, tried as a setting and as a line of clients, and shown again. */
+/* Lines of a configuration file: every line is split, tried as a setting and as a line of clients, and shown
+ * again. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -38,10 +39,12 @@ static void check_shown(void)
         size_t count = config_words(buf_span(&out), words);
         need(count <= SETTING_WORDS, "a shown setting has too many words");
         config_defaults(&back);
-        need(config_set(&back, words, count, &is_client, why, sizeof why), "a shown setting is not taken back");
+        need(config_set(&back, words, count, &is_client, why, sizeof why),
+             "a shown setting is not taken back");
         struct buf out_again = buf_over(again, sizeof again);
         config_show(&back, setting, &out_again);
-        need(span_equal(buf_span(&out_again), span_of(line + value_at, out.len - value_at)), "a setting changes when it is read back");
+        need(span_equal(buf_span(&out_again), span_of(line + value_at, out.len - value_at)),
+             "a setting changes when it is read back");
     }
 }
 
@@ -55,7 +58,8 @@ static bool one_line(struct span line)
     if (count == 0 || count > SETTING_WORDS)
         return false;
     for (size_t i = 0; i < count; i++)
-        need(words[i].ptr >= line.ptr && words[i].ptr + words[i].len <= line.ptr + line.len, "a word outside its line");
+        need(words[i].ptr >= line.ptr && words[i].ptr + words[i].len <= line.ptr + line.len,
+             "a word outside its line");
     struct span *from = words;
     if (span_equal(words[0], span_of_text("set"))) {
         from++;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Logs as a restart finds them. The first byte chooses: raw bytes as one segment, or entries that are whole (so that
- * what the entries say is reached past their checksums), of the journal or of the local key manager's records. What
- * was read is then asked for, since records come from other nodes and releases too.
+ * Logs as a restart finds them. The first byte chooses: raw bytes as one segment, or entries that are whole
+ * (so that what the entries say is reached past their checksums), of the journal or of the local key
+ * manager's records. What was read is then asked for, since records come from other nodes and releases too.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,33 +81,56 @@ static void read_log(const struct disk_ops *ops, const char *log)
     need(status == STATUS_END || status == STATUS_REFUSED, "a replay of readable files fails");
 }
 
-static void ask(const char *text, struct clock now)
+static void ask(const uint8_t *message, size_t len, struct clock now)
 {
-    static uint8_t message[2000];
     static struct request request;
-    struct operation_env env = {.store = &store, .now = now, .lease_time_s = 3600, .vendor = "v", .server_information = "i",
-                                .drafts = drafts, .audit = &audit, .material = material};
+    struct operation_env env = {.store = &store,
+                                .now = now,
+                                .lease_time_s = 3600,
+                                .vendor = "v",
+                                .server_information = "i",
+                                .drafts = drafts,
+                                .audit = &audit,
+                                .material = material};
     const char *why;
-    size_t len = ttlv_assemble(text, message, sizeof message);
     need(request_begin(&request, span_of(message, len), now.mono_ms, &why) == REASON_NONE, why);
     audit.count = 0;
     need(request_run(&request, &env, answer, sizeof answer, 10) == REQUEST_DONE, "an overdue request waits");
-    need(ttlv_check(span_of(answer, request.response_len), TTLV_DEPTH_MAX) == STATUS_OK, "an answer is not TTLV");
+    need(ttlv_check(span_of(answer, request.response_len), TTLV_DEPTH_MAX) == STATUS_OK,
+         "an answer is not TTLV");
 }
 
+#define ANY_UID "uuuuuuuu-uuuu-uuuu-uuuu-uuuuuuuuuuuu"
+
+/* Text is assembled once and its Unique Identifiers are put in afterwards: that takes no time. */
 static void ask_for(const uint8_t uid[UUID_BYTES], struct clock now)
 {
+    static uint8_t messages[5][1500];
+    static size_t lens[5];
     char text[1500], name[UUID_TEXT + 1];
+    size_t minor = uid[0] % 5;
+    uint8_t *message = messages[minor];
+    if (lens[minor] == 0) {
+        snprintf(
+            text, sizeof text,
+            "RequestMessage{ RequestHeader{ ProtocolVersion{ ProtocolVersionMajor=i:1 "
+            "ProtocolVersionMinor=i:%d } BatchErrorContinuationOption=e:1 BatchCount=i:4 } "
+            "BatchItem{ Operation=e:0x0B UniqueBatchItemID=x:01 RequestPayload{ UniqueIdentifier=t:\"" ANY_UID
+            "\" } } "
+            "BatchItem{ Operation=e:0x0A UniqueBatchItemID=x:02 RequestPayload{ } } "
+            "BatchItem{ Operation=e:0x0C UniqueBatchItemID=x:03 RequestPayload{ } } "
+            "BatchItem{ Operation=e:0x09 UniqueBatchItemID=x:04 RequestPayload{ UniqueIdentifier=t:\"" ANY_UID
+            "\" } } }",
+            (int)minor);
+        lens[minor] = ttlv_assemble(text, message, sizeof messages[0]);
+    }
+    static uint8_t copy[1500];
+    memcpy(copy, message, lens[minor]);
     uuid_write(uid, name);
-    snprintf(text, sizeof text,
-             "RequestMessage{ RequestHeader{ ProtocolVersion{ ProtocolVersionMajor=i:1 ProtocolVersionMinor=i:%d } "
-             "BatchErrorContinuationOption=e:1 BatchCount=i:4 } "
-             "BatchItem{ Operation=e:0x0B UniqueBatchItemID=x:01 RequestPayload{ UniqueIdentifier=t:\"%s\" } } "
-             "BatchItem{ Operation=e:0x0A UniqueBatchItemID=x:02 RequestPayload{ } } "
-             "BatchItem{ Operation=e:0x0C UniqueBatchItemID=x:03 RequestPayload{ } } "
-             "BatchItem{ Operation=e:0x09 UniqueBatchItemID=x:04 RequestPayload{ UniqueIdentifier=t:\"%s\" } } }",
-             uid[0] % 5, name, name);
-    ask(text, now);
+    for (size_t i = 0; i + UUID_TEXT <= lens[minor]; i++)
+        if (memcmp(copy + i, ANY_UID, UUID_TEXT) == 0)
+            memcpy(copy + i, name, UUID_TEXT);
+    ask(copy, lens[minor], now);
 }
 
 static void ask_for_all(struct clock now)
@@ -120,16 +143,26 @@ static void ask_for_all(struct clock now)
         memcpy(uids[count++], e->uid, UUID_BYTES);
     for (size_t i = 0; i < count; i++)
         ask_for(uids[i], now);
-    ask("RequestMessage{ RequestHeader{ ProtocolVersion{ ProtocolVersionMajor=i:1 ProtocolVersionMinor=i:4 } BatchCount=i:1 } "
-        "BatchItem{ Operation=e:8 RequestPayload{ Attribute{ AttributeName=t:\"State\" AttributeValue=e:1 } } } }",
-        now);
+    static uint8_t locate[500];
+    static size_t locate_len;
+    if (locate_len == 0)
+        locate_len =
+            ttlv_assemble("RequestMessage{ RequestHeader{ ProtocolVersion{ ProtocolVersionMajor=i:1 "
+                          "ProtocolVersionMinor=i:4 } BatchCount=i:1 } BatchItem{ Operation=e:8 "
+                          "RequestPayload{ Attribute{ AttributeName=t:\"State\" AttributeValue=e:1 } } } }",
+                          locate, sizeof locate);
+    ask(locate, locate_len, now);
 }
 
 static void try_journal(const struct disk_ops *ops)
 {
     static uint8_t *memory;
-    const struct store_settings settings = {.objects = OBJECTS, .record_bytes = 64 * 1024, .flush_window_ms = 2000,
-                                            .check_interval_ms = 30000, .offline_ms = 600000, .journal = true};
+    const struct store_settings settings = {.objects = OBJECTS,
+                                            .record_bytes = 64 * 1024,
+                                            .flush_window_ms = 2000,
+                                            .check_interval_ms = 30000,
+                                            .offline_ms = 600000,
+                                            .journal = true};
     struct clock now = {.mono_ms = 1000000, .unix_s = 1767225600};
     struct region region = {.base = NULL};
     char why[200];
@@ -141,7 +174,8 @@ static void try_journal(const struct disk_ops *ops)
     memset(memory, 0, size);
     region = (struct region){.base = memory, .size = size};
     store_carve(&store, &region, &settings);
-    if (store_open(&store, fake_keymgr(&fake), &no_disk, ops, &log_to_nobody, now, why, sizeof why) != STATUS_OK)
+    if (store_open(&store, fake_keymgr(&fake), &no_disk, ops, &log_to_nobody, now, why, sizeof why) !=
+        STATUS_OK)
         return;
     ask_for_all(now); /* before the key manager's list says that it has none of them */
     for (int i = 0; i < 20; i++) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The whole request machine over a store and a key manager in memory. An input is one byte of options and a row of
- * Request Messages, done one after the other, so that objects are made, changed and removed. The Unique Identifier
- * 00000000-0000-4000-8000-0000000000NN stands for that of the NN-th object made by the input.
+ * The whole request machine over a store and a key manager in memory. An input is one byte of options and a
+ * row of Request Messages, done one after the other, so that objects are made, changed and removed. The
+ * Unique Identifier 00000000-0000-4000-8000-0000000000NN stands for that of the NN-th object made by the
+ * input.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t len, size_t cap, unsigned seed);
 
 /* Bits of the options. */
-#define SLOW_KEYMGR 1  /* answers come two turns later */
-#define SMALL_ROOM  2  /* for answers */
+#define SLOW_KEYMGR 1 /* answers come two turns later */
+#define SMALL_ROOM  2 /* for answers */
 #define FEW_OBJECTS 4
 #define PUT_FAILS   8  /* every third write of a record */
 #define SLOW_CLOCK  16 /* time stands still between messages, else 100 s go by */
@@ -100,7 +101,9 @@ static void begin(uint8_t options)
                                  .drafts = drafts,
                                  .audit = &audit,
                                  .material = material};
-    need(store_open(&store, fake_keymgr(&fake), NULL, NULL, &log_to_nobody, now, why, sizeof why) == STATUS_OK, "store_open");
+    need(store_open(&store, fake_keymgr(&fake), NULL, NULL, &log_to_nobody, now, why, sizeof why) ==
+             STATUS_OK,
+         "store_open");
     for (int i = 0; i < TURNS && !store_complete(&store); i++)
         turn();
     made_count = 0;
@@ -119,15 +122,16 @@ static void fill_in(uint8_t *message, size_t len)
     }
 }
 
-/* Every item of an answer: nothing of a later version, but for what clients put into custom attributes themselves. */
+/* Every item of an answer: nothing of a later version, but for what clients put into custom attributes
+ * themselves. */
 static void check_inside(struct span in, uint8_t minor, bool note_uids)
 {
     struct ttlv_reader reader = ttlv_reader_over(in);
     struct ttlv_item item;
     while (ttlv_next(&reader, &item) == STATUS_OK) {
         need(tag_since(item.tag) <= minor, "a field of a later version in an answer");
-        if (note_uids && item.tag == TAG_UNIQUE_IDENTIFIER && item.type == TTLV_TEXT_STRING && item.value.len == UUID_TEXT &&
-            made_count < 64)
+        if (note_uids && item.tag == TAG_UNIQUE_IDENTIFIER && item.type == TTLV_TEXT_STRING &&
+            item.value.len == UUID_TEXT && made_count < 64)
             memcpy(made[made_count++], item.value.ptr, UUID_TEXT);
         if (item.type == TTLV_STRUCTURE && item.tag != TAG_ATTRIBUTE_VALUE)
             check_inside(item.value, minor, note_uids);
@@ -152,10 +156,12 @@ static void check_item(struct span item, uint8_t minor)
         need(!failed, "a failure without Result Reason");
     }
     fields_take(&fields, TAG_RESULT_MESSAGE, TTLV_TEXT_STRING, &part);
-    need(fields_take(&fields, TAG_RESPONSE_PAYLOAD, TTLV_STRUCTURE, &part) == !failed, "a Response Payload that does not fit");
+    need(fields_take(&fields, TAG_RESPONSE_PAYLOAD, TTLV_STRUCTURE, &part) == !failed,
+         "a Response Payload that does not fit");
     if (!failed)
         check_inside(part.value, minor,
-                     operation == OPERATION_CREATE || operation == OPERATION_REGISTER || operation == OPERATION_RE_KEY);
+                     operation == OPERATION_CREATE || operation == OPERATION_REGISTER ||
+                         operation == OPERATION_RE_KEY);
     need(fields_end(&fields) == FIELDS_OK, "something else in a Batch Item");
 }
 
@@ -164,10 +170,12 @@ static void check_answer(struct span answer, uint8_t minor)
     struct ttlv_reader reader = ttlv_reader_over(answer);
     struct ttlv_item whole, item;
     need(ttlv_check(answer, TTLV_DEPTH_MAX) == STATUS_OK, "an answer is not TTLV");
-    need(ttlv_next(&reader, &whole) == STATUS_OK && whole.tag == TAG_RESPONSE_MESSAGE && reader.at == reader.end,
+    need(ttlv_next(&reader, &whole) == STATUS_OK && whole.tag == TAG_RESPONSE_MESSAGE &&
+             reader.at == reader.end,
          "an answer is no Response Message");
     reader = ttlv_enter(&whole);
-    need(ttlv_next(&reader, &item) == STATUS_OK && item.tag == TAG_RESPONSE_HEADER, "an answer without header");
+    need(ttlv_next(&reader, &item) == STATUS_OK && item.tag == TAG_RESPONSE_HEADER,
+         "an answer without header");
     check_inside(item.value, minor, false);
     int32_t wanted = (int32_t)be32_get(item.value.ptr + item.value.len - 8), count = 0;
     while (ttlv_next(&reader, &item) == STATUS_OK) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes real logs (the first argument is a folder) for make_seeds.py: objects of every kind, changed and destroyed. */
+/* Writes real logs (the first argument is a folder) for make_seeds.py: objects of every kind, changed and
+ * destroyed. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,8 +25,9 @@ int main(int argc, char **argv)
         return 2;
     struct world *w = world_new(&(struct world_options){.local = true});
     if (!world_settle(w) || do_create(w, "one", uid) != REASON_NONE ||
-        do_add_text(w, uid, "x-Name", "vm") != REASON_NONE || do_uid(w, OPERATION_ACTIVATE, uid) != REASON_NONE ||
-        do_create(w, "two", other) != REASON_NONE || do_revoke(w, uid, REVOCATION_KEY_COMPROMISE) != REASON_NONE ||
+        do_add_text(w, uid, "x-Name", "vm") != REASON_NONE ||
+        do_uid(w, OPERATION_ACTIVATE, uid) != REASON_NONE || do_create(w, "two", other) != REASON_NONE ||
+        do_revoke(w, uid, REVOCATION_KEY_COMPROMISE) != REASON_NONE ||
         do_uid(w, OPERATION_DESTROY, other) != REASON_NONE)
         return 1;
     world_wait(w, 5000);

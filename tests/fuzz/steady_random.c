@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* In the place of crypto/random.c: numbers that are the same after every steady_random_begin. */
-#include "crypto/random.h"
 #include "fuzz/steady_random.h"
+#include "crypto/random.h"
 
 static uint64_t counter;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every reader of TTLV that knows no state: walking, fields, header, batch items, attributes, key blocks. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/limits.h"
@@ -18,9 +19,10 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t len, size_t cap, unsigned s
     return ttlv_mutate(data, len, cap, seed);
 }
 
-static void need(bool good)
+#define need(good) need_(good, __LINE__)
+static void need_(bool good, int line)
 {
-    if (!good)
+    if (!good && fprintf(stderr, "line %d\n", line))
         abort();
 }
 
@@ -52,6 +54,7 @@ static void try_attribute(const struct ttlv_item *item)
             struct ttlv_writer w = ttlv_writer_over(room, sizeof room);
             bool written = attribute_write(&w, a.row, a.name, a.index, a.value.type, a.value.value, to);
             need(written == (w.len != 0) && !w.full);
+            if (ttlv_check(span_of(room, w.len), 4) != STATUS_OK) for (size_t i = 0; i < w.len; i++) fprintf(stderr, "%02x", room[i]);
             need(ttlv_check(span_of(room, w.len), 4) == STATUS_OK);
         }
     }

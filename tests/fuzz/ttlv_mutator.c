@@ -61,9 +61,10 @@ static void grow_parents(const struct tree *t, uint8_t *data, int parent, int64_
     }
 }
 
-/* Replaces `old` bytes at `at` by `len` bytes of `with`. Returns the new length of the data, or 0 without room. */
-static size_t splice(const struct tree *t, uint8_t *data, size_t size, size_t cap, size_t at, size_t old, int parent,
-                     const uint8_t *with, size_t len)
+/* Replaces `old` bytes at `at` by `len` bytes of `with`. Returns the new length of the data, or 0 without
+ * room. */
+static size_t splice(const struct tree *t, uint8_t *data, size_t size, size_t cap, size_t at, size_t old,
+                     int parent, const uint8_t *with, size_t len)
 {
     if (size - old + len > cap)
         return 0;
@@ -75,17 +76,21 @@ static size_t splice(const struct tree *t, uint8_t *data, size_t size, size_t ca
 
 static size_t change_value(const struct tree *t, const struct node *n, uint8_t *data, size_t size, size_t cap)
 {
-    static const uint32_t numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 16, 255, 256, 0x7fffffff, 0x80000000, 0xffffffff};
+    static const uint32_t numbers[] = {0, 1,  2,  3,   4,   5,          6,          7,         8,
+                                       9, 10, 16, 255, 256, 0x7fffffff, 0x80000000, 0xffffffff};
     uint8_t *value = data + n->at + 8;
     switch (data[n->at + 3]) {
     case 2:
     case 5:
     case 10:
-        be32_put(value, next_random(3) == 0 ? next_random(300) : numbers[next_random(sizeof numbers / sizeof *numbers)]);
+        be32_put(value, next_random(3) == 0 ? next_random(300)
+                                            : numbers[next_random(sizeof numbers / sizeof *numbers)]);
         return size;
     case 3:
     case 9:
-        be64_put(value, next_random(2) == 0 ? next_random(300) : (uint64_t)numbers[next_random(17)] << 32 | numbers[next_random(17)]);
+        be64_put(value, next_random(2) == 0
+                            ? next_random(300)
+                            : (uint64_t)numbers[next_random(17)] << 32 | numbers[next_random(17)]);
         return size;
     case 6:
         value[7] = (uint8_t)next_random(2);
@@ -100,7 +105,8 @@ static size_t change_value(const struct tree *t, const struct node *n, uint8_t *
         len = LLVMFuzzerMutate(item + 8, len, 400);
         if (data[n->at + 3] == 7)
             for (size_t i = 0; i < len; i++)
-                item[8 + i] = (uint8_t)(item[8 + i] < 0x20 || item[8 + i] > 0x7e ? 'a' + item[8 + i] % 26 : item[8 + i]);
+                item[8 + i] = (uint8_t)(item[8 + i] < 0x20 || item[8 + i] > 0x7e ? 'a' + item[8 + i] % 26
+                                                                                 : item[8 + i]);
         memset(item + 8 + len, 0, padded(len) - len);
         be32_put(item + 4, (uint32_t)len);
         return splice(t, data, size, cap, n->at, n->whole, n->parent, item, 8 + padded(len));
@@ -115,16 +121,21 @@ static size_t bring_in(const struct tree *t, const struct node *n, uint8_t *data
     static const struct {
         uint32_t tag;
         uint8_t type;
-    } items[] = {{0x420050, 2}, {0x420010, 6}, {0x42000e, 5}, {0x420094, 7}, {0x420009, 2}, {0x42000a, 7}, {0x42004f, 2},
-                 {0x4200d4, 2}, {0x420093, 8}, {0x42008e, 2}, {0x4200ac, 5}, {0x420042, 5}, {0x4200f8, 5}, {0x420058, 10},
-                 {0x4200a3, 5}, {0x420096, 3}, {0x42002c, 2}, {0x420049, 10}, {0x420021, 9}, {0x420074, 5}, {0x420092, 9},
-                 {0x42000b, 7}, {0x42000b, 5}, {0x42000b, 9}, {0x42000b, 6}, {0x42000b, 1}, {0x420105, 7}};
+    } items[] = {{0x420050, 2}, {0x420010, 6},  {0x42000e, 5}, {0x420094, 7}, {0x420009, 2}, {0x42000a, 7},
+                 {0x42004f, 2}, {0x4200d4, 2},  {0x420093, 8}, {0x42008e, 2}, {0x4200ac, 5}, {0x420042, 5},
+                 {0x4200f8, 5}, {0x420058, 10}, {0x4200a3, 5}, {0x420096, 3}, {0x42002c, 2}, {0x420049, 10},
+                 {0x420021, 9}, {0x420074, 5},  {0x420092, 9}, {0x42000b, 7}, {0x42000b, 5}, {0x42000b, 9},
+                 {0x42000b, 6}, {0x42000b, 1},  {0x420105, 7}};
     size_t which = next_random(sizeof items / sizeof *items);
     uint8_t item[16] = {0};
-    size_t len = items[which].type == 1 ? 0 : items[which].type == 7 || items[which].type == 8 ? next_random(9) : 8;
+    size_t len = items[which].type == 1                             ? 0
+                 : items[which].type == 7 || items[which].type == 8 ? next_random(9)
+                                                                    : 8;
     be24_put(item, items[which].tag);
     item[3] = items[which].type;
-    be32_put(item + 4, (uint32_t)(items[which].type == 2 || items[which].type == 5 || items[which].type == 10 ? 4 : len));
+    be32_put(
+        item + 4,
+        (uint32_t)(items[which].type == 2 || items[which].type == 5 || items[which].type == 10 ? 4 : len));
     if (len != 0)
         item[8 + (len == 8 && item[7] == 4 ? 3 : len - 1)] = (uint8_t)(items[which].type == 6 ? 1 : 'a');
     return splice(t, data, size, cap, n->at, 0, n->parent, item, 8 + padded(len));

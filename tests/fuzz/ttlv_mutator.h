@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Changes TTLV as TTLV: items are changed, doubled, dropped, moved and brought in from a list, and every length fits
- * again afterwards. A quarter of the changes are left to libFuzzer, which knows nothing of lengths.
+ * Changes TTLV as TTLV: items are changed, doubled, dropped, moved and brought in from a list, and every
+ * length fits again afterwards. A quarter of the changes are left to libFuzzer, which knows nothing of
+ * lengths.
  */
 #ifndef HOLDFAST_TESTS_FUZZ_TTLV_MUTATOR_H
 #define HOLDFAST_TESTS_FUZZ_TTLV_MUTATOR_H

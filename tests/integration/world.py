@@ -22,6 +22,7 @@ PATIENCE = 30
 _folder = None
 _servers = []
 _identities = {}
+_made_keys = []  # the first server makes keys and certificates; the others get copies, to save time
 
 
 def folder(name=""):
@@ -142,8 +143,11 @@ def ended(plain, seconds=PATIENCE):
 class Server:
     """One server: its configuration, its process, its log."""
 
-    def __init__(self, settings=(), clients=(), lines=(), binary=None, state=None):
-        """Settings are texts as "tls compat on"; clients are identities to enrol; lines go to clients.conf."""
+    def __init__(self, settings=(), clients=(), lines=(), binary=None, state=None, fresh=False):
+        """Settings are texts as "tls compat on"; clients are identities to enrol; lines go to clients.conf.
+
+        A fresh server makes keys and certificates of its own.
+        """
         self.home = folder("server")
         self.state = state or os.path.join(self.home, "state")
         self.binary = binary or BINARY
@@ -155,6 +159,8 @@ class Server:
         self.limits = None
         if not os.path.isdir(self.state):
             os.mkdir(self.state, 0o700)
+            for made in _made_keys if not fresh else ():
+                shutil.copy(made, self.state)
         with open(self.config, "w", encoding="utf-8") as file:
             for setting in ("state folder " + self.state, "server listen 127.0.0.1:0", *settings):
                 file.write("set %s\n" % setting)
@@ -189,6 +195,10 @@ class Server:
             return 0
 
         self.port = wait_for(ready, "the server serves")
+        if not _made_keys:
+            kept = folder("keys")
+            for name in ("server-rsa.key", "server-rsa.pem", "server-ec.key", "server-ec.pem"):
+                _made_keys.append(shutil.copy(os.path.join(self.state, name), kept))
         return self
 
     def start_refused(self):

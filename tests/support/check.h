@@ -23,8 +23,8 @@ static inline void check_text(struct span got, const char *wanted)
 }
 
 /*
- * A copy on the heap of exactly this size, so that the address sanitizer sees a read of the first byte behind it. Freed
- * by the caller.
+ * A copy on the heap of exactly this size, so that the address sanitizer sees a read of the first byte behind
+ * it. Freed by the caller.
  */
 static inline uint8_t *tight_copy(const void *ptr, size_t len)
 {
@@ -35,7 +35,8 @@ static inline uint8_t *tight_copy(const void *ptr, size_t len)
     return memcpy(copy, ptr, len);
 }
 
-/* Bytes from hexadecimal text; blanks and line ends are passed over. Returns how many; fails the test on other text. */
+/* Bytes from hexadecimal text; blanks and line ends are passed over. Returns how many; fails the test on
+ * other text. */
 static inline size_t hex_bytes(const char *text, uint8_t *out, size_t cap)
 {
     size_t n = 0;

@@ -26,7 +26,8 @@ static int digit(char c)
     return at == NULL ? -1 : (int)(at - digits);
 }
 
-/* The name of a tag without what is neither letter nor digit: "PKCS#12 Friendly Name" is PKCS12FriendlyName. */
+/* The name of a tag without what is neither letter nor digit: "PKCS#12 Friendly Name" is PKCS12FriendlyName.
+ */
 static void name_of(uint32_t tag, char out[64])
 {
     size_t n = 0;
@@ -42,12 +43,13 @@ static void name_of(uint32_t tag, char out[64])
 
 static uint32_t tag_of(const char *word, size_t len)
 {
-    char name[64];
-    for (uint32_t tag = 0x420001; tag <= 0x420200; tag++) {
-        name_of(tag, name);
-        if (tag_since(tag) != 255 && strlen(name) == len && memcmp(name, word, len) == 0)
-            return tag;
-    }
+    static char names[0x200][64];
+    if (names[1][0] == 0)
+        for (uint32_t i = 1; i < 0x200; i++)
+            name_of(0x420000 + i, names[i]);
+    for (uint32_t i = 1; i < 0x200; i++)
+        if (strncmp(names[i], word, len) == 0 && names[i][len] == 0)
+            return 0x420000 + i;
     uint32_t tag = 0;
     for (size_t i = 0; i < len; i++) {
         if (len != 6 || digit(word[i]) < 0)
@@ -106,7 +108,7 @@ static const char *put_quoted(struct assembly *a, const char *at)
             put(a, (uint8_t)(digit(at[2]) << 4 | digit(at[3])));
             at += 3;
         } else {
-            put(a, (uint8_t)*++at);
+            put(a, (uint8_t) * ++at);
         }
     }
     return at + 1;
@@ -271,7 +273,8 @@ static size_t word(const char **at)
     return n;
 }
 
-static bool word_fits(const char *got, size_t got_len, const char *want, size_t want_len, struct ttlv_text_names *names)
+static bool word_fits(const char *got, size_t got_len, const char *want, size_t want_len,
+                      struct ttlv_text_names *names)
 {
     if (got_len == want_len && memcmp(got, want, got_len) == 0)
         return true;

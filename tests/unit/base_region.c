@@ -98,8 +98,10 @@ static void says_when_there_is_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_plan_is_the_same_code_run_dry), cmocka_unit_test(more_than_the_plan_stops_the_program),
-        cmocka_unit_test(too_many_pools_are_not_named),      cmocka_unit_test(locks_when_asked),
+        cmocka_unit_test(the_plan_is_the_same_code_run_dry),
+        cmocka_unit_test(more_than_the_plan_stops_the_program),
+        cmocka_unit_test(too_many_pools_are_not_named),
+        cmocka_unit_test(locks_when_asked),
         cmocka_unit_test(says_when_there_is_no_memory),
     };
     return cmocka_run_group_tests_name("base/region", tests, NULL, NULL);

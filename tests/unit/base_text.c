@@ -62,8 +62,13 @@ static void reads_hex_of_exactly_that_length(void **state)
 static const struct {
     const char *plain, *coded;
 } base64_known[] = {
-    {"", ""},         {"f", "Zg=="},       {"fo", "Zm8="},         {"foo", "Zm9v"},
-    {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"},
+    {"", ""},
+    {"f", "Zg=="},
+    {"fo", "Zm8="},
+    {"foo", "Zm9v"},
+    {"foob", "Zm9vYg=="},
+    {"fooba", "Zm9vYmE="},
+    {"foobar", "Zm9vYmFy"},
 };
 
 static void base64_as_rfc_4648_s10(void **state)
@@ -76,7 +81,8 @@ static void base64_as_rfc_4648_s10(void **state)
         struct buf out = buf_over(text, sizeof text);
         base64_write(span_of_text(base64_known[i].plain), &out);
         check_text(buf_span(&out), base64_known[i].coded);
-        assert_int_equal(base64_read(span_of_text(base64_known[i].coded), bytes, sizeof bytes, &len), STATUS_OK);
+        assert_int_equal(base64_read(span_of_text(base64_known[i].coded), bytes, sizeof bytes, &len),
+                         STATUS_OK);
         check_text(span_of(bytes, len), base64_known[i].plain);
     }
 }
@@ -111,9 +117,10 @@ static void base64_skips_white_space_only(void **state)
 static void base64_refuses_what_is_none(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"Z",        "Zg",      "Zg=",      "Zm9",     "Zm9vY",   "Z===",    "====", "=",
-                                      "=Zm9",     "Zg=g",    "Zg==Zg==", "Zm9v=",   "Zm9v==",  "Zm9v===", "Zm9v====",
-                                      "Zm9vYg==", "Zm8=Zm8=", "Zm-v",     "Zm_v",    "Zm9v!",   "Zm\xc3\xa4v"};
+    static const char *const bad[] = {"Z",      "Zg",      "Zg=",        "Zm9",      "Zm9vY",    "Z===",
+                                      "====",   "=",       "=Zm9",       "Zg=g",     "Zg==Zg==", "Zm9v=",
+                                      "Zm9v==", "Zm9v===", "Zm9v====",   "Zm9vYg==", "Zm8=Zm8=", "Zm-v",
+                                      "Zm_v",   "Zm9v!",   "Zm\xc3\xa4v"};
     uint8_t bytes[32];
     size_t len;
     for (size_t i = 0; i < COUNT_OF(bad); i++)
@@ -210,27 +217,27 @@ static void refuses_every_other_sequence(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "\x80",             /* continuation alone */
+        "\x80", /* continuation alone */
         "\xbf",
-        "\xc0\x80",         /* longer than needed */
+        "\xc0\x80", /* longer than needed */
         "\xc1\xbf",
         "\xe0\x80\x80",
         "\xe0\x9f\xbf",
         "\xf0\x80\x80\x80",
         "\xf0\x8f\xbf\xbf",
-        "\xed\xa0\x80",     /* surrogates */
+        "\xed\xa0\x80", /* surrogates */
         "\xed\xbf\xbf",
         "\xf4\x90\x80\x80", /* beyond U+10FFFF */
         "\xf5\x80\x80\x80",
         "\xf8\x88\x80\x80\x80",
         "\xff",
         "\xfe",
-        "\xc3",             /* cut off */
+        "\xc3", /* cut off */
         "\xe2\x82",
         "\xe2",
         "\xf0\x9f\x94",
         "a\xf0",
-        "\xc3z",            /* no continuation */
+        "\xc3z", /* no continuation */
         "\xc3\xc3",
         "\xe2z\xac",
         "\xe2\x82z",
@@ -258,8 +265,8 @@ static void reads_numbers_within_bounds(void **state)
     assert_true(out == 7);
     assert_int_equal(number_read(span_of_text("9999999999999999999"), UINT64_MAX, &out), STATUS_OK);
     assert_true(out == 9999999999999999999u);
-    static const char *const bad[] = {"", " 1", "1 ", "-1", "+1", "0x1", "1.5", "1/", "1:", "10000000000000000000",
-                                      "18446744073709551617"};
+    static const char *const bad[] = {
+        "", " 1", "1 ", "-1", "+1", "0x1", "1.5", "1/", "1:", "10000000000000000000", "18446744073709551617"};
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         assert_int_equal(number_read(span_of_text(bad[i]), UINT64_MAX, &out), STATUS_MALFORMED);
 }

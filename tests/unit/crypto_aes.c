@@ -14,7 +14,8 @@ static const char *const wraps[][3] = {
     {"000102030405060708090A0B0C0D0E0F1011121314151617", "00112233445566778899AABBCCDDEEFF0001020304050607",
      "031D33264E15D33268F24EC260743EDCE1C6C7DDEE725A936BA814915C6762D2"},
     {"000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F",
-     "00112233445566778899AABBCCDDEEFF0001020304050607", "A8F9BC1612C68B3FF6E6F4FBE30E71E4769C8B80A32CB8958CD5D17D6B254DA1"},
+     "00112233445566778899AABBCCDDEEFF0001020304050607",
+     "A8F9BC1612C68B3FF6E6F4FBE30E71E4769C8B80A32CB8958CD5D17D6B254DA1"},
     {"000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F",
      "00112233445566778899AABBCCDDEEFF000102030405060708090A0B0C0D0E0F",
      "28C9F404C4B810F4CBCCB35CFB87F8263F5786E2D80ED326CBC7F0E71A99F43BFB988B9B7A02DD21"},
@@ -64,11 +65,14 @@ static void wraps_only_lengths_of_rfc_3394(void **state)
     static uint8_t key[40], plain[KEYWRAP_MAX + 8], out[KEYWRAP_MAX + 16], back[KEYWRAP_MAX];
     for (size_t len = 0; len <= 40; len++) {
         bool fits = len == 16 || len == 24 || len == 32;
-        assert_int_equal(keywrap_make(span_of(key, len), span_of(plain, 16), out), fits ? STATUS_OK : STATUS_MALFORMED);
+        assert_int_equal(keywrap_make(span_of(key, len), span_of(plain, 16), out),
+                         fits ? STATUS_OK : STATUS_MALFORMED);
         fits = len >= 16 && len % 8 == 0;
-        assert_int_equal(keywrap_make(span_of(key, 16), span_of(plain, len), out), fits ? STATUS_OK : STATUS_MALFORMED);
+        assert_int_equal(keywrap_make(span_of(key, 16), span_of(plain, len), out),
+                         fits ? STATUS_OK : STATUS_MALFORMED);
         fits = len >= 24 && len % 8 == 0;
-        assert_int_equal(keywrap_open(span_of(key, 16), span_of(plain, len), back), fits ? STATUS_REFUSED : STATUS_MALFORMED);
+        assert_int_equal(keywrap_open(span_of(key, 16), span_of(plain, len), back),
+                         fits ? STATUS_REFUSED : STATUS_MALFORMED);
     }
     assert_int_equal(keywrap_open(span_of(key, 8), span_of(plain, 24), back), STATUS_MALFORMED);
     assert_int_equal(keywrap_make(span_of(key, 32), span_of(plain, KEYWRAP_MAX), out), STATUS_OK);
@@ -78,15 +82,20 @@ static void wraps_only_lengths_of_rfc_3394(void **state)
     assert_int_equal(keywrap_open(span_of(key, 32), span_of(out, KEYWRAP_MAX + 16), back), STATUS_MALFORMED);
 }
 
-/* The GCM specification's test cases 13, 14, 16 (AES-256): key, bound, plaintext; nonce, ciphertext, tag in one. */
+/* The GCM specification's test cases 13, 14, 16 (AES-256): key, bound, plaintext; nonce, ciphertext, tag in
+ * one. */
 static const char *const seals[][4] = {
     {"0000000000000000000000000000000000000000000000000000000000000000", "", "",
      "000000000000000000000000 530f8afbc74536b9a963b4f1c4cb738b"},
-    {"0000000000000000000000000000000000000000000000000000000000000000", "", "00000000000000000000000000000000",
+    {"0000000000000000000000000000000000000000000000000000000000000000", "",
+     "00000000000000000000000000000000",
      "000000000000000000000000 cea7403d4d606b6e074ec5d3baf39d18 d0d1c8a799996bf0265b98b5d48ab919"},
-    {"feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308", "feedfacedeadbeeffeedfacedeadbeefabaddad2",
-     "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39",
-     "cafebabefacedbaddecaf888 522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3da7b08b1056828838"
+    {"feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308",
+     "feedfacedeadbeeffeedfacedeadbeefabaddad2",
+     "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525b16aedf"
+     "5aa0de657ba637b39",
+     "cafebabefacedbaddecaf888 "
+     "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3da7b08b1056828838"
      "c5f61e6393ba7a0abcc9f662 76fc6ece0f4e1768cddf8853bb2d551b"},
 };
 
@@ -100,7 +109,8 @@ static void opens_what_others_sealed(void **state)
         size_t plain_len = hex_bytes(seals[i][2], plain, sizeof plain);
         size_t sealed_len = hex_bytes(seals[i][3], sealed, sizeof sealed);
         assert_int_equal(sealed_len, plain_len + SEAL_OVERHEAD);
-        assert_int_equal(seal_open(key, span_of(bound, bound_len), span_of(sealed, sealed_len), out), STATUS_OK);
+        assert_int_equal(seal_open(key, span_of(bound, bound_len), span_of(sealed, sealed_len), out),
+                         STATUS_OK);
         assert_memory_equal(out, plain, plain_len);
     }
 }
@@ -112,7 +122,8 @@ static void seals_and_opens(void **state)
     memset(plain, 0x77, sizeof plain);
     for (size_t len = 0; len <= sizeof plain; len++) {
         seal_make(key, span_of_text("bound"), span_of(plain, len), sealed);
-        assert_int_equal(seal_open(key, span_of_text("bound"), span_of(sealed, len + SEAL_OVERHEAD), out), STATUS_OK);
+        assert_int_equal(seal_open(key, span_of_text("bound"), span_of(sealed, len + SEAL_OVERHEAD), out),
+                         STATUS_OK);
         assert_memory_equal(out, plain, len);
     }
     /* Another nonce every time. */
@@ -129,15 +140,20 @@ static void a_changed_seal_is_refused_and_leaves_zeros(void **state)
     for (size_t i = 0; i < sizeof sealed; i++) {
         sealed[i] ^= 0x80;
         memset(out, 0x55, sizeof out);
-        assert_int_equal(seal_open(key, span_of_text("bound"), span_of(sealed, sizeof sealed), out), STATUS_REFUSED);
+        assert_int_equal(seal_open(key, span_of_text("bound"), span_of(sealed, sizeof sealed), out),
+                         STATUS_REFUSED);
         assert_memory_equal(out, zeros, sizeof out);
         sealed[i] ^= 0x80;
     }
-    assert_int_equal(seal_open(key, span_of_text("bounD"), span_of(sealed, sizeof sealed), out), STATUS_REFUSED);
-    assert_int_equal(seal_open(key, span_of_text("boun"), span_of(sealed, sizeof sealed), out), STATUS_REFUSED);
-    assert_int_equal(seal_open(key, span_of_text("bound"), span_of(sealed, sizeof sealed - 1), out), STATUS_REFUSED);
+    assert_int_equal(seal_open(key, span_of_text("bounD"), span_of(sealed, sizeof sealed), out),
+                     STATUS_REFUSED);
+    assert_int_equal(seal_open(key, span_of_text("boun"), span_of(sealed, sizeof sealed), out),
+                     STATUS_REFUSED);
+    assert_int_equal(seal_open(key, span_of_text("bound"), span_of(sealed, sizeof sealed - 1), out),
+                     STATUS_REFUSED);
     key[31] ^= 1;
-    assert_int_equal(seal_open(key, span_of_text("bound"), span_of(sealed, sizeof sealed), out), STATUS_REFUSED);
+    assert_int_equal(seal_open(key, span_of_text("bound"), span_of(sealed, sizeof sealed), out),
+                     STATUS_REFUSED);
     for (size_t len = 0; len < SEAL_OVERHEAD; len++) {
         uint8_t *copy = tight_copy(sealed, len);
         assert_int_equal(seal_open(key, span_of_text("bound"), span_of(copy, len), out), STATUS_MALFORMED);

@@ -13,9 +13,14 @@ static void lengths_take_the_shortest_form(void **state)
         const char *header;
         size_t header_len;
     } known[] = {
-        {0, "\x04\x00", 2},           {1, "\x04\x01", 2},           {127, "\x04\x7f", 2},
-        {128, "\x04\x81\x80", 3},     {255, "\x04\x81\xff", 3},     {256, "\x04\x82\x01\x00", 4},
-        {1000, "\x04\x82\x03\xe8", 4}, {65535, "\x04\x82\xff\xff", 4},
+        {0, "\x04\x00", 2},
+        {1, "\x04\x01", 2},
+        {127, "\x04\x7f", 2},
+        {128, "\x04\x81\x80", 3},
+        {255, "\x04\x81\xff", 3},
+        {256, "\x04\x82\x01\x00", 4},
+        {1000, "\x04\x82\x03\xe8", 4},
+        {65535, "\x04\x82\xff\xff", 4},
     };
     static uint8_t content[65535], room[65600];
     memset(content, 0x3c, sizeof content);
@@ -74,12 +79,9 @@ static void numbers_are_positive_and_short(void **state)
         const char *out;
         size_t out_len;
     } known[] = {
-        {"\x00", 1, "\x02\x01\x00", 3},
-        {"\x00\x00\x00", 3, "\x02\x01\x00", 3},
-        {"\x7f", 1, "\x02\x01\x7f", 3},
-        {"\x80", 1, "\x02\x02\x00\x80", 4},
-        {"\x00\x80", 2, "\x02\x02\x00\x80", 4},
-        {"\x00\x01\x00\x01", 4, "\x02\x03\x01\x00\x01", 5},
+        {"\x00", 1, "\x02\x01\x00", 3},         {"\x00\x00\x00", 3, "\x02\x01\x00", 3},
+        {"\x7f", 1, "\x02\x01\x7f", 3},         {"\x80", 1, "\x02\x02\x00\x80", 4},
+        {"\x00\x80", 2, "\x02\x02\x00\x80", 4}, {"\x00\x01\x00\x01", 4, "\x02\x03\x01\x00\x01", 5},
     };
     for (size_t i = 0; i < COUNT_OF(known); i++) {
         uint8_t room[16];
@@ -96,7 +98,8 @@ static enum status next_of(const char *bytes, size_t len)
     struct span in = span_of(copy, len), content;
     enum status status = der_next(&in, &tag, &content);
     if (status == STATUS_OK)
-        assert_true(content.ptr >= copy && content.ptr + content.len <= copy + len && in.ptr == content.ptr + content.len);
+        assert_true(content.ptr >= copy && content.ptr + content.len <= copy + len &&
+                    in.ptr == content.ptr + content.len);
     free(copy);
     return status;
 }

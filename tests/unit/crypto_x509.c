@@ -26,8 +26,12 @@ static struct x509_wish wish_of(int64_t from, int64_t until)
     static struct span addresses[2];
     addresses[0] = span_of("\xc0\x00\x02\x07", 4);
     addresses[1] = span_of("\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01", 16);
-    return (struct x509_wish){.common_name = "kms.example", .dns_names = names, .addresses = addresses,
-                              .address_count = 2, .not_before_s = from, .not_after_s = until};
+    return (struct x509_wish){.common_name = "kms.example",
+                              .dns_names = names,
+                              .addresses = addresses,
+                              .address_count = 2,
+                              .not_before_s = from,
+                              .not_after_s = until};
 }
 
 static struct span write_certificate(const struct keypair *key, const struct x509_wish *wish)
@@ -48,7 +52,8 @@ static void openssl_reads_what_we_write(void **state)
 {
     (void)state;
     const struct keypair *keys[] = {&rsa, &ec};
-    static const char *const algorithms[] = {"Signature Algorithm: sha256WithRSAEncryption", "Signature Algorithm: ecdsa-with-SHA256"};
+    static const char *const algorithms[] = {"Signature Algorithm: sha256WithRSAEncryption",
+                                             "Signature Algorithm: ecdsa-with-SHA256"};
     for (int i = 0; i < 2; i++) {
         struct x509_wish wish = wish_of(1795363800, 2110723800);
         write_certificate(keys[i], &wish);
@@ -63,9 +68,12 @@ static void openssl_reads_what_we_write(void **state)
         check_said(said, "X509v3 Basic Constraints: critical");
         check_said(said, "Digital Signature, Key Encipherment");
         check_said(said, "TLS Web Server Authentication");
-        check_said(said, "DNS:kms.example, DNS:kms2.example, IP Address:192.0.2.7, IP Address:2001:DB8:0:0:0:0:0:1");
+        check_said(
+            said, "DNS:kms.example, DNS:kms2.example, IP Address:192.0.2.7, IP Address:2001:DB8:0:0:0:0:0:1");
         openssl("x509 -inform DER -in certificate.der -out certificate.pem");
-        check_said(openssl("verify -check_ss_sig -partial_chain -x509_strict -no_check_time -CAfile certificate.pem certificate.pem"), "OK");
+        check_said(openssl("verify -check_ss_sig -partial_chain -x509_strict -no_check_time -CAfile "
+                           "certificate.pem certificate.pem"),
+                   "OK");
         openssl("x509 -in certificate.pem -noout -checkhost kms2.example -checkip 192.0.2.7");
     }
 }
@@ -96,8 +104,10 @@ static void times_around_2050(void **state)
         int64_t unix_s;
         const char *said;
     } known[] = {
-        {2524607999, "notAfter=Dec 31 23:59:59 2049 GMT"}, {2524608000, "notAfter=Jan  1 00:00:00 2050 GMT"},
-        {253402300799, "notAfter=Dec 31 23:59:59 9999 GMT"}, {951782400, "notAfter=Feb 29 00:00:00 2000 GMT"},
+        {2524607999, "notAfter=Dec 31 23:59:59 2049 GMT"},
+        {2524608000, "notAfter=Jan  1 00:00:00 2050 GMT"},
+        {253402300799, "notAfter=Dec 31 23:59:59 9999 GMT"},
+        {951782400, "notAfter=Feb 29 00:00:00 2000 GMT"},
         {4107542400, "notAfter=Mar  1 00:00:00 2100 GMT"},
     };
     for (size_t i = 0; i < COUNT_OF(known); i++) {
@@ -171,8 +181,9 @@ static void we_read_what_openssl_writes(void **state)
 {
     (void)state;
     struct x509_facts facts;
-    struct span der = certificate_of("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null -days 3650 -subj "
-                                     "'/C=DE/O=Some Company/CN=kmipClient20261122161000/CN=second' -outform DER -out c.der");
+    struct span der = certificate_of(
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null -days 3650 -subj "
+        "'/C=DE/O=Some Company/CN=kmipClient20261122161000/CN=second' -outform DER -out c.der");
     assert_int_equal(x509_read(der, &facts), STATUS_OK);
     check_text(facts.subject_name, "kmipClient20261122161000");
     assert_true(facts.not_after_s - facts.not_before_s == 3650 * 86400);
@@ -181,11 +192,13 @@ static void we_read_what_openssl_writes(void **state)
     openssl("pkey -pubin -in p.pem -outform DER -out p.der");
     assert_true(span_equal(facts.public_key, span_of(theirs, openssl_get("p.der", theirs, sizeof theirs))));
 
-    der = certificate_of("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-384 -nodes -keyout /dev/null -subj '/O=No Name' "
-                         "-outform DER -out c.der");
+    der = certificate_of(
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-384 -nodes -keyout /dev/null -subj '/O=No Name' "
+        "-outform DER -out c.der");
     assert_int_equal(x509_read(der, &facts), STATUS_OK);
     assert_int_equal(facts.subject_name.len, 0);
-    der = certificate_of("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null -subj / -outform DER -out c.der");
+    der = certificate_of("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null "
+                         "-subj / -outform DER -out c.der");
     assert_int_equal(x509_read(der, &facts), STATUS_OK);
     assert_int_equal(facts.subject_name.len, 0);
 }
@@ -236,10 +249,23 @@ static void times_have_one_form(void **state)
     assert_int_equal(read_times("500101000000Z", "20500101000000Z", &facts), STATUS_OK);
     assert_true(facts.not_before_s == -631152000); /* 1950 */
     assert_true(facts.not_after_s == 2524608000);
-    static const char *const bad[] = {"7001010000Z",    "700101000000",  "700101000000+0000", "701301000000Z", "700001000000Z",
-                                      "700100000000Z",  "700132000000Z", "700101240000Z",     "700101006000Z", "700101000061Z",
-                                      "70010100000aZ",  "7a0101000000Z", "",                  "-70101000000Z", "700101 00000Z",
-                                      "20500101000000", "2050010100000Z"};
+    static const char *const bad[] = {"7001010000Z",
+                                      "700101000000",
+                                      "700101000000+0000",
+                                      "701301000000Z",
+                                      "700001000000Z",
+                                      "700100000000Z",
+                                      "700132000000Z",
+                                      "700101240000Z",
+                                      "700101006000Z",
+                                      "700101000061Z",
+                                      "70010100000aZ",
+                                      "7a0101000000Z",
+                                      "",
+                                      "-70101000000Z",
+                                      "700101 00000Z",
+                                      "20500101000000",
+                                      "2050010100000Z"};
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         assert_int_equal(read_times(bad[i], "490101000000Z", &facts), STATUS_MALFORMED);
         assert_int_equal(read_times("490101000000Z", bad[i], &facts), STATUS_MALFORMED);

@@ -109,7 +109,8 @@ static void custom_names_begin_with_x_or_y(void **state)
 
 static uint8_t bytes[16384];
 
-static enum result_reason read_attribute(const char *text, uint8_t minor, bool for_search, struct attribute *out)
+static enum result_reason read_attribute(const char *text, uint8_t minor, bool for_search,
+                                         struct attribute *out)
 {
     struct ttlv_item item;
     const char *why = NULL;
@@ -134,8 +135,10 @@ static void reads_name_index_value(void **state)
 {
     (void)state;
     struct attribute a;
-    assert_int_equal(read_attribute("Attribute{ AttributeName=t:\"x-Name\" AttributeIndex=i:3 AttributeValue=t:\"vm\" }", 1, false, &a),
-                     REASON_NONE);
+    assert_int_equal(
+        read_attribute("Attribute{ AttributeName=t:\"x-Name\" AttributeIndex=i:3 AttributeValue=t:\"vm\" }",
+                       1, false, &a),
+        REASON_NONE);
     assert_null(a.row);
     check_text(a.name, "x-Name");
     assert_true(a.has_index);
@@ -157,9 +160,12 @@ static void the_envelope_has_its_fields(void **state)
     check_read("Attribute{ AttributeName=x:78 }", 1, REASON_INVALID_MESSAGE);
     check_read("Attribute{ AttributeValue=t:\"a\" }", 1, REASON_INVALID_MESSAGE);
     check_read("Attribute{ AttributeName=t:\"x-a\" AttributeIndex=e:1 }", 1, REASON_INVALID_MESSAGE);
-    check_read("Attribute{ AttributeName=t:\"x-a\" AttributeValue=t:\"a\" AttributeIndex=i:1 }", 1, REASON_INVALID_MESSAGE);
-    check_read("Attribute{ AttributeName=t:\"x-a\" AttributeValue=t:\"a\" AttributeValue=t:\"a\" }", 1, REASON_INVALID_MESSAGE);
-    check_read("Attribute{ AttributeName=t:\"x-a\" AttributeValue=t:\"a\" 540001=i:1 }", 1, REASON_INVALID_MESSAGE);
+    check_read("Attribute{ AttributeName=t:\"x-a\" AttributeValue=t:\"a\" AttributeIndex=i:1 }", 1,
+               REASON_INVALID_MESSAGE);
+    check_read("Attribute{ AttributeName=t:\"x-a\" AttributeValue=t:\"a\" AttributeValue=t:\"a\" }", 1,
+               REASON_INVALID_MESSAGE);
+    check_read("Attribute{ AttributeName=t:\"x-a\" AttributeValue=t:\"a\" 540001=i:1 }", 1,
+               REASON_INVALID_MESSAGE);
 }
 
 static void names_are_known_and_short(void **state)
@@ -181,16 +187,21 @@ static void names_are_known_and_short(void **state)
 static void values_have_the_type_of_the_row(void **state)
 {
     (void)state;
-    static const char *const values[] = {
-        [TTLV_STRUCTURE] = "AttributeValue{ }",      [TTLV_INTEGER] = "AttributeValue=i:1",
-        [TTLV_LONG_INTEGER] = "AttributeValue=l:1",  [TTLV_BIG_INTEGER] = "AttributeValue=n:0000000000000001",
-        [TTLV_ENUMERATION] = "AttributeValue=e:1",   [TTLV_BOOLEAN] = "AttributeValue=b:1",
-        [TTLV_TEXT_STRING] = "AttributeValue=t:\"\"", [TTLV_BYTE_STRING] = "AttributeValue=x:00",
-        [TTLV_DATE_TIME] = "AttributeValue=d:1",     [TTLV_INTERVAL] = "AttributeValue=v:1"};
+    static const char *const values[] = {[TTLV_STRUCTURE] = "AttributeValue{ }",
+                                         [TTLV_INTEGER] = "AttributeValue=i:1",
+                                         [TTLV_LONG_INTEGER] = "AttributeValue=l:1",
+                                         [TTLV_BIG_INTEGER] = "AttributeValue=n:0000000000000001",
+                                         [TTLV_ENUMERATION] = "AttributeValue=e:1",
+                                         [TTLV_BOOLEAN] = "AttributeValue=b:1",
+                                         [TTLV_TEXT_STRING] = "AttributeValue=t:\"\"",
+                                         [TTLV_BYTE_STRING] = "AttributeValue=x:00",
+                                         [TTLV_DATE_TIME] = "AttributeValue=d:1",
+                                         [TTLV_INTERVAL] = "AttributeValue=v:1"};
     for (size_t i = 0; i < COUNT_OF(wanted_rows); i++)
         for (enum ttlv_type type = TTLV_STRUCTURE; type <= TTLV_INTERVAL; type++) {
             char text[300];
-            snprintf(text, sizeof text, "Attribute{ AttributeName=t:\"%s\" %s }", wanted_rows[i].name, values[type]);
+            snprintf(text, sizeof text, "Attribute{ AttributeName=t:\"%s\" %s }", wanted_rows[i].name,
+                     values[type]);
             if (wanted_rows[i].type != TTLV_STRUCTURE || type != TTLV_STRUCTURE)
                 check_read(text, 4, type == wanted_rows[i].type ? REASON_NONE : REASON_INVALID_FIELD);
         }
@@ -200,8 +211,10 @@ static void lone_enumerations_are_known(void **state)
 {
     (void)state;
     check_read("Attribute{ AttributeName=t:\"Cryptographic Algorithm\" AttributeValue=e:3 }", 0, REASON_NONE);
-    check_read("Attribute{ AttributeName=t:\"Cryptographic Algorithm\" AttributeValue=e:0x1A }", 1, REASON_INVALID_FIELD);
-    check_read("Attribute{ AttributeName=t:\"Cryptographic Algorithm\" AttributeValue=e:0x1A }", 2, REASON_NONE);
+    check_read("Attribute{ AttributeName=t:\"Cryptographic Algorithm\" AttributeValue=e:0x1A }", 1,
+               REASON_INVALID_FIELD);
+    check_read("Attribute{ AttributeName=t:\"Cryptographic Algorithm\" AttributeValue=e:0x1A }", 2,
+               REASON_NONE);
     check_read("Attribute{ AttributeName=t:\"State\" AttributeValue=e:7 }", 4, REASON_INVALID_FIELD);
     check_read("Attribute{ AttributeName=t:\"Object Type\" AttributeValue=e:9 }", 1, REASON_INVALID_FIELD);
 }
@@ -227,10 +240,13 @@ static void structures_have_the_fields_of_their_version(void **state)
         {"Link\" AttributeValue{ LinkType=e:0x10C LinkedObjectIdentifier=t:\"1\" } }", 4},
         {"Link\" AttributeValue{ LinkType=e:0x10E LinkedObjectIdentifier=t:\"1\" } }", 255},
         {"Application Specific Information\" AttributeValue{ ApplicationNamespace=t:\"a\" } }", 0},
-        {"Application Specific Information\" AttributeValue{ ApplicationNamespace=t:\"a\" ApplicationData=t:\"b\" } }", 0},
+        {"Application Specific Information\" AttributeValue{ ApplicationNamespace=t:\"a\" "
+         "ApplicationData=t:\"b\" } }",
+         0},
         {"Application Specific Information\" AttributeValue{ ApplicationData=t:\"b\" } }", 255},
         {"Usage Limits\" AttributeValue{ UsageLimitsTotal=l:10 UsageLimitsUnit=e:1 } }", 0},
-        {"Usage Limits\" AttributeValue{ UsageLimitsTotal=l:10 UsageLimitsCount=l:10 UsageLimitsUnit=e:2 } }", 0},
+        {"Usage Limits\" AttributeValue{ UsageLimitsTotal=l:10 UsageLimitsCount=l:10 UsageLimitsUnit=e:2 } }",
+         0},
         {"Usage Limits\" AttributeValue{ UsageLimitsTotal=l:10 UsageLimitsUnit=e:3 } }", 255},
         {"Usage Limits\" AttributeValue{ UsageLimitsTotal=l:10 } }", 255},
         {"Usage Limits\" AttributeValue{ UsageLimitsTotal=i:10 UsageLimitsUnit=e:1 } }", 255},
@@ -238,20 +254,30 @@ static void structures_have_the_fields_of_their_version(void **state)
         {"Digest\" AttributeValue{ HashingAlgorithm=e:6 DigestValue=x:00 } }", 0},
         {"Digest\" AttributeValue{ HashingAlgorithm=e:6 DigestValue=x:00 KeyFormatType=e:1 } }", 1},
         {"Cryptographic Parameters\" AttributeValue{ } }", 0},
-        {"Cryptographic Parameters\" AttributeValue{ BlockCipherMode=e:1 PaddingMethod=e:3 HashingAlgorithm=e:6 KeyRoleType=e:3 } }", 0},
+        {"Cryptographic Parameters\" AttributeValue{ BlockCipherMode=e:1 PaddingMethod=e:3 "
+         "HashingAlgorithm=e:6 KeyRoleType=e:3 } }",
+         0},
         {"Cryptographic Parameters\" AttributeValue{ BlockCipherMode=e:0x12 } }", 4},
         {"Cryptographic Parameters\" AttributeValue{ DigitalSignatureAlgorithm=e:5 } }", 2},
-        {"Cryptographic Parameters\" AttributeValue{ CryptographicAlgorithm=e:3 RandomIV=b:1 IVLength=i:96 TagLength=i:16 "
-         "FixedFieldLength=i:1 InvocationFieldLength=i:1 CounterLength=i:1 InitialCounterValue=i:1 } }", 2},
-        {"Cryptographic Parameters\" AttributeValue{ SaltLength=i:1 MaskGenerator=e:1 MaskGeneratorHashingAlgorithm=e:6 "
-         "PSource=x:00 TrailerField=i:1 } }", 4},
+        {"Cryptographic Parameters\" AttributeValue{ CryptographicAlgorithm=e:3 RandomIV=b:1 IVLength=i:96 "
+         "TagLength=i:16 "
+         "FixedFieldLength=i:1 InvocationFieldLength=i:1 CounterLength=i:1 InitialCounterValue=i:1 } }",
+         2},
+        {"Cryptographic Parameters\" AttributeValue{ SaltLength=i:1 MaskGenerator=e:1 "
+         "MaskGeneratorHashingAlgorithm=e:6 "
+         "PSource=x:00 TrailerField=i:1 } }",
+         4},
         {"Cryptographic Parameters\" AttributeValue{ MaskGenerator=e:2 } }", 255},
         {"Cryptographic Parameters\" AttributeValue{ PaddingMethod=e:3 BlockCipherMode=e:1 } }", 255},
         {"Alternative Name\" AttributeValue{ AlternativeNameValue=t:\"a\" AlternativeNameType=e:7 } }", 2},
         {"Alternative Name\" AttributeValue{ AlternativeNameValue=t:\"a\" AlternativeNameType=e:8 } }", 255},
-        {"Key Value Location\" AttributeValue{ KeyValueLocationValue=t:\"a\" KeyValueLocationType=e:2 } }", 2},
-        {"Random Number Generator\" AttributeValue{ RNGAlgorithm=e:3 CryptographicAlgorithm=e:3 CryptographicLength=i:256 "
-         "HashingAlgorithm=e:6 DRBGAlgorithm=e:5 RecommendedCurve=e:1 FIPS186Variation=e:1 PredictionResistance=b:1 } }", 3},
+        {"Key Value Location\" AttributeValue{ KeyValueLocationValue=t:\"a\" KeyValueLocationType=e:2 } }",
+         2},
+        {"Random Number Generator\" AttributeValue{ RNGAlgorithm=e:3 CryptographicAlgorithm=e:3 "
+         "CryptographicLength=i:256 "
+         "HashingAlgorithm=e:6 DRBGAlgorithm=e:5 RecommendedCurve=e:1 FIPS186Variation=e:1 "
+         "PredictionResistance=b:1 } }",
+         3},
         {"Random Number Generator\" AttributeValue{ CryptographicAlgorithm=e:3 } }", 255},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++)
@@ -266,14 +292,20 @@ static void a_search_may_leave_fields_out(void **state)
 {
     (void)state;
     struct attribute a;
-    assert_int_equal(read_attribute("Attribute{ AttributeName=t:\"Name\" AttributeValue{ NameValue=t:\"a\" } }", 0, true, &a),
-                     REASON_NONE);
-    assert_int_equal(read_attribute("Attribute{ AttributeName=t:\"Link\" AttributeValue{ LinkType=e:0x106 } }", 0, true, &a),
-                     REASON_NONE);
-    assert_int_equal(read_attribute("Attribute{ AttributeName=t:\"Name\" AttributeValue{ NameValue=i:1 } }", 0, true, &a),
-                     REASON_INVALID_FIELD);
-    assert_int_equal(read_attribute("Attribute{ AttributeName=t:\"Name\" AttributeValue{ 540001=i:1 } }", 0, true, &a),
-                     REASON_INVALID_FIELD);
+    assert_int_equal(
+        read_attribute("Attribute{ AttributeName=t:\"Name\" AttributeValue{ NameValue=t:\"a\" } }", 0, true,
+                       &a),
+        REASON_NONE);
+    assert_int_equal(
+        read_attribute("Attribute{ AttributeName=t:\"Link\" AttributeValue{ LinkType=e:0x106 } }", 0, true,
+                       &a),
+        REASON_NONE);
+    assert_int_equal(
+        read_attribute("Attribute{ AttributeName=t:\"Name\" AttributeValue{ NameValue=i:1 } }", 0, true, &a),
+        REASON_INVALID_FIELD);
+    assert_int_equal(
+        read_attribute("Attribute{ AttributeName=t:\"Name\" AttributeValue{ 540001=i:1 } }", 0, true, &a),
+        REASON_INVALID_FIELD);
 }
 
 static void values_are_bounded(void **state)
@@ -305,8 +337,10 @@ static void custom_values_are_of_any_type_but_flat(void **state)
     check_read("Attribute{ AttributeName=t:\"x-a\" AttributeValue=n:0000000000000001 }", 0, REASON_NONE);
     check_read("Attribute{ AttributeName=t:\"x-a\" AttributeValue=e:99 }", 0, REASON_NONE);
     check_read("Attribute{ AttributeName=t:\"y-a\" AttributeValue=v:99 }", 0, REASON_NONE);
-    check_read("Attribute{ AttributeName=t:\"x-a\" AttributeValue{ 540001=i:1 540002=t:\"a\" } }", 0, REASON_NONE);
-    check_read("Attribute{ AttributeName=t:\"x-a\" AttributeValue{ 540001{ 540002=i:1 } } }", 0, REASON_INVALID_FIELD);
+    check_read("Attribute{ AttributeName=t:\"x-a\" AttributeValue{ 540001=i:1 540002=t:\"a\" } }", 0,
+               REASON_NONE);
+    check_read("Attribute{ AttributeName=t:\"x-a\" AttributeValue{ 540001{ 540002=i:1 } } }", 0,
+               REASON_INVALID_FIELD);
 }
 
 /* ---- writing ---- */
@@ -321,8 +355,8 @@ static bool write_and_compare(const char *name, const char *value, uint8_t minor
     struct ttlv_reader reader = ttlv_reader_over(span_of(bytes, len));
     assert_int_equal(ttlv_next(&reader, &item), STATUS_OK);
     struct ttlv_writer w = ttlv_writer_over(room, sizeof room);
-    bool written = attribute_write(&w, attribute_by_name(span_of_text(name), 4), span_of_text(name), 0, item.type, item.value,
-                                   minor);
+    bool written = attribute_write(&w, attribute_by_name(span_of_text(name), 4), span_of_text(name), 0,
+                                   item.type, item.value, minor);
     assert_false(w.full);
     if (!written) {
         assert_int_equal(w.len, 0);
@@ -346,22 +380,26 @@ static void later_attributes_are_not_written(void **state)
         assert_int_equal(write_and_compare("Comment", "AttributeValue=t:\"a\"", minor,
                                            "Attribute{ AttributeName=t:\"Comment\" AttributeValue=t:\"a\" }"),
                          minor >= 4);
-        assert_true(write_and_compare("State", "AttributeValue=e:1", minor, "Attribute{ AttributeName=t:\"State\" AttributeValue=e:1 }"));
-        assert_true(write_and_compare("x-a", "AttributeValue=e:99", minor, "Attribute{ AttributeName=t:\"x-a\" AttributeValue=e:0x63 }"));
+        assert_true(write_and_compare("State", "AttributeValue=e:1", minor,
+                                      "Attribute{ AttributeName=t:\"State\" AttributeValue=e:1 }"));
+        assert_true(write_and_compare("x-a", "AttributeValue=e:99", minor,
+                                      "Attribute{ AttributeName=t:\"x-a\" AttributeValue=e:0x63 }"));
     }
 }
 
 static void later_fields_are_left_out(void **state)
 {
     (void)state;
-    static const char value[] = "AttributeValue{ BlockCipherMode=e:1 CryptographicAlgorithm=e:3 SaltLength=i:7 }";
+    static const char value[] =
+        "AttributeValue{ BlockCipherMode=e:1 CryptographicAlgorithm=e:3 SaltLength=i:7 }";
     for (uint8_t minor = 0; minor <= KMIP_MINOR_MAX; minor++)
-        assert_true(write_and_compare("Cryptographic Parameters", value, minor,
-                                      minor >= 4   ? "Attribute{ AttributeName=* AttributeValue{ BlockCipherMode=e:1 "
-                                                     "CryptographicAlgorithm=e:3 SaltLength=i:7 } }"
-                                      : minor >= 2 ? "Attribute{ AttributeName=* AttributeValue{ BlockCipherMode=e:1 "
-                                                     "CryptographicAlgorithm=e:3 } }"
-                                                   : "Attribute{ AttributeName=* AttributeValue{ BlockCipherMode=e:1 } }"));
+        assert_true(write_and_compare(
+            "Cryptographic Parameters", value, minor,
+            minor >= 4   ? "Attribute{ AttributeName=* AttributeValue{ BlockCipherMode=e:1 "
+                           "CryptographicAlgorithm=e:3 SaltLength=i:7 } }"
+            : minor >= 2 ? "Attribute{ AttributeName=* AttributeValue{ BlockCipherMode=e:1 "
+                           "CryptographicAlgorithm=e:3 } }"
+                         : "Attribute{ AttributeName=* AttributeValue{ BlockCipherMode=e:1 } }"));
 }
 
 static void values_that_the_version_lacks_are_not_written(void **state)
@@ -371,14 +409,17 @@ static void values_that_the_version_lacks_are_not_written(void **state)
         assert_int_equal(write_and_compare("Cryptographic Algorithm", "AttributeValue=e:0x28", minor,
                                            "Attribute{ AttributeName=* AttributeValue=e:0x28 }"),
                          minor >= 4);
-        assert_int_equal(write_and_compare("Cryptographic Parameters", "AttributeValue{ BlockCipherMode=e:0x12 }", minor,
-                                           "Attribute{ AttributeName=* AttributeValue{ BlockCipherMode=e:0x12 } }"),
-                         minor >= 4);
+        assert_int_equal(
+            write_and_compare("Cryptographic Parameters", "AttributeValue{ BlockCipherMode=e:0x12 }", minor,
+                              "Attribute{ AttributeName=* AttributeValue{ BlockCipherMode=e:0x12 } }"),
+            minor >= 4);
         /* The value that the version lacks stands in a field that it lacks too: the rest is told. */
-        assert_true(write_and_compare("Cryptographic Parameters", "AttributeValue{ BlockCipherMode=e:1 CryptographicAlgorithm=e:0x1A }",
-                                      minor,
-                                      minor >= 2 ? "Attribute{ AttributeName=* AttributeValue{ BlockCipherMode=e:1 CryptographicAlgorithm=e:0x1A } }"
-                                                 : "Attribute{ AttributeName=* AttributeValue{ BlockCipherMode=e:1 } }"));
+        assert_true(write_and_compare(
+            "Cryptographic Parameters", "AttributeValue{ BlockCipherMode=e:1 CryptographicAlgorithm=e:0x1A }",
+            minor,
+            minor >= 2 ? "Attribute{ AttributeName=* AttributeValue{ BlockCipherMode=e:1 "
+                         "CryptographicAlgorithm=e:0x1A } }"
+                       : "Attribute{ AttributeName=* AttributeValue{ BlockCipherMode=e:1 } }"));
     }
 }
 
@@ -391,7 +432,8 @@ static void the_index_is_written_unless_zero(void **state)
     assert_true(attribute_write(&w, NULL, span_of_text("x-a"), 2, TTLV_TEXT_STRING, span_of_text("b"), 0));
     struct buf out = buf_over(text, sizeof text);
     assert_true(ttlv_disassemble(span_of(room, w.len), &out));
-    assert_string_equal(text, "Attribute{ AttributeName=t:\"x-a\" AttributeIndex=i:2 AttributeValue=t:\"b\" }");
+    assert_string_equal(text,
+                        "Attribute{ AttributeName=t:\"x-a\" AttributeIndex=i:2 AttributeValue=t:\"b\" }");
 }
 
 static void objects_have_their_bits(void **state)

@@ -20,10 +20,11 @@ static void reads_a_raw_key(void **state)
 {
     (void)state;
     struct key_block block;
-    assert_int_equal(read_block("KeyFormatType=e:1 KeyValue{ KeyMaterial=x:00112233445566778899aabbccddeeff } "
-                                "CryptographicAlgorithm=e:3 CryptographicLength=i:128",
-                                0, &block),
-                     REASON_NONE);
+    assert_int_equal(
+        read_block("KeyFormatType=e:1 KeyValue{ KeyMaterial=x:00112233445566778899aabbccddeeff } "
+                   "CryptographicAlgorithm=e:3 CryptographicLength=i:128",
+                   0, &block),
+        REASON_NONE);
     assert_int_equal(block.format, KEY_FORMAT_RAW);
     assert_true(block.has_value);
     assert_int_equal(block.material.len, 16);
@@ -39,10 +40,11 @@ static void reads_attributes_inside_the_key_value(void **state)
 {
     (void)state;
     struct key_block block;
-    assert_int_equal(read_block("KeyFormatType=e:2 KeyValue{ KeyMaterial=x:00 Attribute{ AttributeName=t:\"x-a\" "
-                                "AttributeValue=t:\"b\" } Attribute{ AttributeName=t:\"x-c\" AttributeValue=t:\"d\" } }",
-                                0, &block),
-                     REASON_NONE);
+    assert_int_equal(
+        read_block("KeyFormatType=e:2 KeyValue{ KeyMaterial=x:00 Attribute{ AttributeName=t:\"x-a\" "
+                   "AttributeValue=t:\"b\" } Attribute{ AttributeName=t:\"x-c\" AttributeValue=t:\"d\" } }",
+                   0, &block),
+        REASON_NONE);
     assert_int_equal(block.format, KEY_FORMAT_OPAQUE);
     assert_int_equal(block.attributes.len, 80);
     assert_int_equal(block.algorithm, 0);
@@ -53,7 +55,9 @@ static void reads_a_transparent_key(void **state)
 {
     (void)state;
     struct key_block block;
-    assert_int_equal(read_block("KeyFormatType=e:7 KeyValue{ KeyMaterial{ Key=x:0011223344556677 } }", 0, &block), REASON_NONE);
+    assert_int_equal(
+        read_block("KeyFormatType=e:7 KeyValue{ KeyMaterial{ Key=x:0011223344556677 } }", 0, &block),
+        REASON_NONE);
     assert_int_equal(block.material.len, 8);
     assert_int_equal(block.material.ptr[7], 0x77);
     assert_int_equal(block.material_whole.len, 24);
@@ -78,7 +82,8 @@ static void a_key_without_value_came_with_1_2(void **state)
     (void)state;
     struct key_block block;
     for (uint8_t minor = 0; minor <= 4; minor++) {
-        assert_int_equal(read_block("KeyFormatType=e:1 CryptographicAlgorithm=e:3 CryptographicLength=i:128", minor, &block),
+        assert_int_equal(read_block("KeyFormatType=e:1 CryptographicAlgorithm=e:3 CryptographicLength=i:128",
+                                    minor, &block),
                          minor >= 2 ? REASON_NONE : REASON_INVALID_MESSAGE);
         assert_false(block.has_value);
     }
@@ -94,7 +99,8 @@ static void refuses_what_does_not_fit(void **state)
         {"", REASON_INVALID_MESSAGE},
         {"KeyFormatType=i:1 KeyValue{ KeyMaterial=x:00 }", REASON_INVALID_MESSAGE},
         {"KeyValue{ KeyMaterial=x:00 }", REASON_INVALID_MESSAGE},
-        {"KeyFormatType=e:1 KeyCompressionType=e:1 KeyValue{ KeyMaterial=x:00 }", REASON_KEY_COMPRESSION_TYPE_NOT_SUPPORTED},
+        {"KeyFormatType=e:1 KeyCompressionType=e:1 KeyValue{ KeyMaterial=x:00 }",
+         REASON_KEY_COMPRESSION_TYPE_NOT_SUPPORTED},
         {"KeyFormatType=e:3 KeyValue{ KeyMaterial=x:00 }", REASON_KEY_FORMAT_TYPE_NOT_SUPPORTED},
         {"KeyFormatType=e:0 KeyValue{ KeyMaterial=x:00 }", REASON_KEY_FORMAT_TYPE_NOT_SUPPORTED},
         {"KeyFormatType=e:1 KeyValue{ }", REASON_INVALID_MESSAGE},
@@ -108,12 +114,15 @@ static void refuses_what_does_not_fit(void **state)
         {"KeyFormatType=e:7 KeyValue{ KeyMaterial{ Key=t:\"a\" } }", REASON_INVALID_FIELD},
         {"KeyFormatType=e:7 KeyValue{ KeyMaterial{ Key=x:00 Key=x:00 } }", REASON_INVALID_FIELD},
         {"KeyFormatType=e:7 KeyValue{ KeyMaterial{ Key=x:00 42009C{ } } }", REASON_INVALID_FIELD},
-        {"KeyFormatType=e:1 KeyValue{ KeyMaterial=x:00 } KeyWrappingData{ WrappingMethod=e:1 }", REASON_INVALID_FIELD},
+        {"KeyFormatType=e:1 KeyValue{ KeyMaterial=x:00 } KeyWrappingData{ WrappingMethod=e:1 }",
+         REASON_INVALID_FIELD},
         {"KeyFormatType=e:1 KeyValue{ KeyMaterial=x:00 } CryptographicAlgorithm=i:3", REASON_INVALID_MESSAGE},
         {"KeyFormatType=e:1 KeyValue{ KeyMaterial=x:00 } CryptographicLength=e:3", REASON_INVALID_MESSAGE},
         {"KeyFormatType=e:1 KeyValue{ KeyMaterial=x:00 } KeyWrappingData=i:3", REASON_INVALID_MESSAGE},
-        {"KeyFormatType=e:1 KeyValue{ KeyMaterial=x:00 } CryptographicLength=i:3 CryptographicAlgorithm=e:3", REASON_INVALID_MESSAGE},
-        {"KeyFormatType=e:1 KeyValue{ KeyMaterial=x:00 } KeyValue{ KeyMaterial=x:00 }", REASON_INVALID_MESSAGE},
+        {"KeyFormatType=e:1 KeyValue{ KeyMaterial=x:00 } CryptographicLength=i:3 CryptographicAlgorithm=e:3",
+         REASON_INVALID_MESSAGE},
+        {"KeyFormatType=e:1 KeyValue{ KeyMaterial=x:00 } KeyValue{ KeyMaterial=x:00 }",
+         REASON_INVALID_MESSAGE},
         {"KeyFormatType=e:1 KeyValue{ KeyMaterial=x:00 } 42009C{ }", REASON_INVALID_MESSAGE},
     };
     struct key_block block;

@@ -4,9 +4,10 @@
 
 #include "kmip/message.h"
 
-#define ITEM       "BatchItem{ Operation=e:0x18 RequestPayload{ } } "
-#define COUNT_ONE  "BatchCount=i:1 "
-#define CREDENTIAL "Credential{ CredentialType=e:1 CredentialValue{ Username=t:\"me\" Password=t:\"secret\" } } "
+#define ITEM      "BatchItem{ Operation=e:0x18 RequestPayload{ } } "
+#define COUNT_ONE "BatchCount=i:1 "
+#define CREDENTIAL                                                                                           \
+    "Credential{ CredentialType=e:1 CredentialValue{ Username=t:\"me\" Password=t:\"secret\" } } "
 
 struct read_back {
     enum result_reason reason;
@@ -17,15 +18,16 @@ struct read_back {
     size_t len;
 };
 
-/* Reads a message whose header holds `fields` behind the protocol version. The bytes end where the page of the test does. */
+/* Reads a message whose header holds `fields` behind the protocol version. The bytes end where the page of
+ * the test does. */
 static struct read_back *read_message(const char *text)
 {
     static struct read_back back;
     memset(&back, 0, sizeof back);
     back.len = ttlv_assemble(text, back.bytes, sizeof back.bytes);
     memmove(back.bytes + sizeof back.bytes - back.len, back.bytes, back.len);
-    back.reason = message_read_header(span_of(back.bytes + sizeof back.bytes - back.len, back.len), &back.header,
-                                      &back.items, &back.why);
+    back.reason = message_read_header(span_of(back.bytes + sizeof back.bytes - back.len, back.len),
+                                      &back.header, &back.items, &back.why);
     if (back.reason != REASON_NONE)
         assert_non_null(back.why);
     return &back;
@@ -35,7 +37,8 @@ static struct read_back *read_header(int minor, const char *fields)
 {
     char text[4000];
     int n = snprintf(text, sizeof text,
-                     "RequestMessage{ RequestHeader{ ProtocolVersion{ ProtocolVersionMajor=i:1 ProtocolVersionMinor=i:%d } "
+                     "RequestMessage{ RequestHeader{ ProtocolVersion{ ProtocolVersionMajor=i:1 "
+                     "ProtocolVersionMinor=i:%d } "
                      "%s } " ITEM "}",
                      minor, fields);
     assert_true(n > 0 && (size_t)n < sizeof text);
@@ -46,8 +49,8 @@ static void check_header(int minor, const char *fields, enum result_reason wante
 {
     const struct read_back *back = read_header(minor, fields);
     if (back->reason != wanted)
-        fail_msg("1.%d %s: reason %x, wanted %x (%s)", minor, fields, (unsigned)back->reason, (unsigned)wanted,
-                 back->why == NULL ? "" : back->why);
+        fail_msg("1.%d %s: reason %x, wanted %x (%s)", minor, fields, (unsigned)back->reason,
+                 (unsigned)wanted, back->why == NULL ? "" : back->why);
 }
 
 static void the_least_header_of_every_version(void **state)
@@ -72,11 +75,12 @@ static void the_full_header_of_every_version(void **state)
     (void)state;
     for (int minor = 0; minor <= 4; minor++) {
         char fields[1000];
-        snprintf(fields, sizeof fields,
-                 "MaximumResponseSize=i:4096 %s AsynchronousIndicator=b:1 %s Authentication{ " CREDENTIAL " } "
-                 "BatchErrorContinuationOption=e:1 BatchOrderOption=b:1 TimeStamp=d:1795363800 BatchCount=i:1",
-                 minor >= 4 ? "ClientCorrelationValue=t:\"mine\" ServerCorrelationValue=t:\"yours\"" : "",
-                 minor >= 2 ? "AttestationCapableIndicator=b:1 AttestationType=e:1 AttestationType=e:2" : "");
+        snprintf(
+            fields, sizeof fields,
+            "MaximumResponseSize=i:4096 %s AsynchronousIndicator=b:1 %s Authentication{ " CREDENTIAL " } "
+            "BatchErrorContinuationOption=e:1 BatchOrderOption=b:1 TimeStamp=d:1795363800 BatchCount=i:1",
+            minor >= 4 ? "ClientCorrelationValue=t:\"mine\" ServerCorrelationValue=t:\"yours\"" : "",
+            minor >= 2 ? "AttestationCapableIndicator=b:1 AttestationType=e:1 AttestationType=e:2" : "");
         check_header(minor, fields, REASON_NONE);
         const struct request_header *h = &read_header(minor, fields)->header;
         assert_int_equal(h->maximum_response_size, 4096);
@@ -119,11 +123,13 @@ static void a_second_credential_came_with_1_2(void **state)
 static void other_versions_are_refused_but_read(void **state)
 {
     (void)state;
-    static const int others[][2] = {{0, 0}, {0, 1}, {1, 5}, {1, -1}, {1, 256}, {1, 257}, {2, 0}, {2, 1}, {257, 1}, {-1, 1}};
+    static const int others[][2] = {{0, 0},   {0, 1}, {1, 5}, {1, -1},  {1, 256},
+                                    {1, 257}, {2, 0}, {2, 1}, {257, 1}, {-1, 1}};
     for (size_t i = 0; i < COUNT_OF(others); i++) {
         char text[400];
         snprintf(text, sizeof text,
-                 "RequestMessage{ RequestHeader{ ProtocolVersion{ ProtocolVersionMajor=i:%d ProtocolVersionMinor=i:%d } "
+                 "RequestMessage{ RequestHeader{ ProtocolVersion{ ProtocolVersionMajor=i:%d "
+                 "ProtocolVersionMinor=i:%d } "
                  "BatchCount=i:1 } " ITEM "}",
                  others[i][0], others[i][1]);
         const struct read_back *back = read_message(text);
@@ -139,13 +145,17 @@ static void the_version_comes_first_and_whole(void **state)
     (void)state;
     static const char *const bad[] = {
         "RequestHeader{ BatchCount=i:1 }",
-        "RequestHeader{ BatchCount=i:1 ProtocolVersion{ ProtocolVersionMajor=i:1 ProtocolVersionMinor=i:1 } }",
+        "RequestHeader{ BatchCount=i:1 ProtocolVersion{ ProtocolVersionMajor=i:1 ProtocolVersionMinor=i:1 } "
+        "}",
         "RequestHeader{ ProtocolVersion{ ProtocolVersionMajor=i:1 } BatchCount=i:1 }",
         "RequestHeader{ ProtocolVersion{ ProtocolVersionMinor=i:1 } BatchCount=i:1 }",
-        "RequestHeader{ ProtocolVersion{ ProtocolVersionMinor=i:1 ProtocolVersionMajor=i:1 } BatchCount=i:1 }",
-        "RequestHeader{ ProtocolVersion{ ProtocolVersionMajor=e:1 ProtocolVersionMinor=i:1 } BatchCount=i:1 }",
+        "RequestHeader{ ProtocolVersion{ ProtocolVersionMinor=i:1 ProtocolVersionMajor=i:1 } BatchCount=i:1 "
+        "}",
+        "RequestHeader{ ProtocolVersion{ ProtocolVersionMajor=e:1 ProtocolVersionMinor=i:1 } BatchCount=i:1 "
+        "}",
         "RequestHeader{ ProtocolVersion=i:1 BatchCount=i:1 }",
-        "RequestHeader{ ProtocolVersion{ ProtocolVersionMajor=i:1 ProtocolVersionMinor=i:1 ProtocolVersionMinor=i:1 } BatchCount=i:1 }",
+        "RequestHeader{ ProtocolVersion{ ProtocolVersionMajor=i:1 ProtocolVersionMinor=i:1 "
+        "ProtocolVersionMinor=i:1 } BatchCount=i:1 }",
         "RequestHeader{ }",
     };
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
@@ -153,7 +163,8 @@ static void the_version_comes_first_and_whole(void **state)
         snprintf(text, sizeof text, "RequestMessage{ %s " ITEM "}", bad[i]);
         assert_int_equal(read_message(text)->reason, REASON_INVALID_MESSAGE);
     }
-    assert_int_equal(read_message("RequestMessage{ RequestHeader{ ProtocolVersion{ ProtocolVersionMajor=i:1 ProtocolVersionMinor=i:1 "
+    assert_int_equal(read_message("RequestMessage{ RequestHeader{ ProtocolVersion{ ProtocolVersionMajor=i:1 "
+                                  "ProtocolVersionMinor=i:1 "
                                   "BatchCount=i:1 } BatchCount=i:1 } " ITEM "}")
                          ->reason,
                      REASON_INVALID_FIELD);
@@ -232,17 +243,24 @@ static void credentials_have_their_fields(void **state)
         {"Authentication{ Credential{ } } ", REASON_INVALID_MESSAGE},
         {"Authentication{ Credential{ CredentialType=e:1 } } ", REASON_INVALID_MESSAGE},
         {"Authentication{ Credential{ CredentialType=e:1 CredentialValue{ } } } ", REASON_INVALID_MESSAGE},
-        {"Authentication{ Credential{ CredentialType=e:1 CredentialValue{ Password=t:\"a\" } } } ", REASON_INVALID_MESSAGE},
-        {"Authentication{ Credential{ CredentialType=e:1 CredentialValue{ Username=t:\"a\" } } } ", REASON_NONE},
-        {"Authentication{ Credential{ CredentialType=e:1 CredentialValue{ Username=x:41 } } } ", REASON_INVALID_MESSAGE},
+        {"Authentication{ Credential{ CredentialType=e:1 CredentialValue{ Password=t:\"a\" } } } ",
+         REASON_INVALID_MESSAGE},
+        {"Authentication{ Credential{ CredentialType=e:1 CredentialValue{ Username=t:\"a\" } } } ",
+         REASON_NONE},
+        {"Authentication{ Credential{ CredentialType=e:1 CredentialValue{ Username=x:41 } } } ",
+         REASON_INVALID_MESSAGE},
         {"Authentication{ Credential{ CredentialType=e:1 CredentialValue=x:41 } } ", REASON_INVALID_MESSAGE},
-        {"Authentication{ Credential{ CredentialType=i:1 CredentialValue{ Username=t:\"a\" } } } ", REASON_INVALID_MESSAGE},
-        {"Authentication{ Credential{ CredentialType=e:1 CredentialValue{ Username=t:\"a\" Password=t:\"b\" 42009C{ } } } } ",
+        {"Authentication{ Credential{ CredentialType=i:1 CredentialValue{ Username=t:\"a\" } } } ",
+         REASON_INVALID_MESSAGE},
+        {"Authentication{ Credential{ CredentialType=e:1 CredentialValue{ Username=t:\"a\" Password=t:\"b\" "
+         "42009C{ } } } } ",
          REASON_INVALID_FIELD},
-        {"Authentication{ Credential{ CredentialType=e:1 CredentialValue{ Username=t:\"a\" } 42009C{ } } } ", REASON_INVALID_FIELD},
+        {"Authentication{ Credential{ CredentialType=e:1 CredentialValue{ Username=t:\"a\" } 42009C{ } } } ",
+         REASON_INVALID_FIELD},
         {"Authentication{ " CREDENTIAL "42009C{ } } ", REASON_INVALID_FIELD},
         /* Of other types only the frame is looked at. */
-        {"Authentication{ Credential{ CredentialType=e:2 CredentialValue{ DeviceSerialNumber=t:\"1\" } } } ", REASON_NONE},
+        {"Authentication{ Credential{ CredentialType=e:2 CredentialValue{ DeviceSerialNumber=t:\"1\" } } } ",
+         REASON_NONE},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         char fields[600];
@@ -254,9 +272,9 @@ static void credentials_have_their_fields(void **state)
 static void the_first_user_name_counts(void **state)
 {
     (void)state;
-    const struct read_back *back =
-        read_header(2, "Authentication{ Credential{ CredentialType=e:2 CredentialValue{ } } " CREDENTIAL
-                       "Credential{ CredentialType=e:1 CredentialValue{ Username=t:\"other\" } } } " COUNT_ONE);
+    const struct read_back *back = read_header(
+        2, "Authentication{ Credential{ CredentialType=e:2 CredentialValue{ } } " CREDENTIAL
+           "Credential{ CredentialType=e:1 CredentialValue{ Username=t:\"other\" } } } " COUNT_ONE);
     assert_int_equal(back->reason, REASON_NONE);
     assert_true(back->header.credential.present);
     assert_int_equal(back->header.credential.type, CREDENTIAL_USERNAME_AND_PASSWORD);
@@ -267,8 +285,9 @@ static void the_first_user_name_counts(void **state)
     assert_int_equal(back->header.credential.username.len, 0);
 }
 
-#define HEADER(count)                                                                                                  \
-    "RequestHeader{ ProtocolVersion{ ProtocolVersionMajor=i:1 ProtocolVersionMinor=i:1 } BatchCount=i:" count " } "
+#define HEADER(count)                                                                                        \
+    "RequestHeader{ ProtocolVersion{ ProtocolVersionMajor=i:1 ProtocolVersionMinor=i:1 } "                   \
+    "BatchCount=i:" count " } "
 
 static void batch_count_is_the_number_of_items(void **state)
 {
@@ -276,19 +295,24 @@ static void batch_count_is_the_number_of_items(void **state)
     assert_int_equal(read_message("RequestMessage{ " HEADER("1") ITEM "}")->reason, REASON_NONE);
     assert_int_equal(read_message("RequestMessage{ " HEADER("2") ITEM ITEM "}")->reason, REASON_NONE);
     assert_int_equal(read_message("RequestMessage{ " HEADER("2") ITEM "}")->reason, REASON_INVALID_MESSAGE);
-    assert_int_equal(read_message("RequestMessage{ " HEADER("1") ITEM ITEM "}")->reason, REASON_INVALID_MESSAGE);
+    assert_int_equal(read_message("RequestMessage{ " HEADER("1") ITEM ITEM "}")->reason,
+                     REASON_INVALID_MESSAGE);
     assert_int_equal(read_message("RequestMessage{ " HEADER("0") "}")->reason, REASON_INVALID_MESSAGE);
     assert_int_equal(read_message("RequestMessage{ " HEADER("1") "}")->reason, REASON_INVALID_MESSAGE);
     assert_int_equal(read_message("RequestMessage{ " HEADER("-1") ITEM "}")->reason, REASON_INVALID_MESSAGE);
-    assert_int_equal(read_message("RequestMessage{ " HEADER("0x7fffffff") ITEM "}")->reason, REASON_INVALID_MESSAGE);
+    assert_int_equal(read_message("RequestMessage{ " HEADER("0x7fffffff") ITEM "}")->reason,
+                     REASON_INVALID_MESSAGE);
 }
 
 static void only_items_follow_the_header(void **state)
 {
     (void)state;
-    assert_int_equal(read_message("RequestMessage{ " HEADER("1") ITEM "TimeStamp=d:1 }")->reason, REASON_INVALID_MESSAGE);
-    assert_int_equal(read_message("RequestMessage{ " HEADER("1") "BatchItem=i:1 }")->reason, REASON_INVALID_MESSAGE);
-    assert_int_equal(read_message("RequestMessage{ " HEADER("1") ITEM "#4200 }")->reason, REASON_INVALID_MESSAGE);
+    assert_int_equal(read_message("RequestMessage{ " HEADER("1") ITEM "TimeStamp=d:1 }")->reason,
+                     REASON_INVALID_MESSAGE);
+    assert_int_equal(read_message("RequestMessage{ " HEADER("1") "BatchItem=i:1 }")->reason,
+                     REASON_INVALID_MESSAGE);
+    assert_int_equal(read_message("RequestMessage{ " HEADER("1") ITEM "#4200 }")->reason,
+                     REASON_INVALID_MESSAGE);
     assert_int_equal(read_message("RequestMessage{ " ITEM HEADER("1") "}")->reason, REASON_INVALID_MESSAGE);
 }
 
@@ -299,12 +323,15 @@ static void what_is_no_request_message(void **state)
     assert_int_equal(read_message("#42007801")->reason, REASON_INVALID_MESSAGE);
     assert_int_equal(read_message("RequestMessage{ }")->reason, REASON_INVALID_MESSAGE);
     assert_int_equal(read_message("RequestMessage=i:1")->reason, REASON_INVALID_MESSAGE);
-    assert_int_equal(read_message("RequestMessage{ RequestHeader=i:1 " ITEM "}")->reason, REASON_INVALID_MESSAGE);
+    assert_int_equal(read_message("RequestMessage{ RequestHeader=i:1 " ITEM "}")->reason,
+                     REASON_INVALID_MESSAGE);
     assert_int_equal(read_message("ResponseMessage{ " HEADER("1") ITEM "}")->reason, REASON_INVALID_MESSAGE);
     assert_int_equal(read_message("#42007801FFFFFFF84200770100000000")->reason, REASON_INVALID_MESSAGE);
     /* A header whose inside is no TTLV, in a field that nobody would look at. */
-    check_header(1, "Authentication{ Credential{ CredentialType=e:2 CredentialValue{ #4200010000000000 } } } " COUNT_ONE,
-                 REASON_INVALID_MESSAGE);
+    check_header(
+        1,
+        "Authentication{ Credential{ CredentialType=e:2 CredentialValue{ #4200010000000000 } } } " COUNT_ONE,
+        REASON_INVALID_MESSAGE);
 }
 
 static void a_header_nested_without_end(void **state)
@@ -342,21 +369,24 @@ static void reads_an_item(void **state)
 {
     (void)state;
     struct batch_item item;
-    assert_int_equal(read_item("BatchItem{ Operation=e:0x0A UniqueBatchItemID=x:514c4b4301000000 "
-                               "RequestPayload{ UniqueIdentifier=t:\"1\" } MessageExtension{ VendorIdentification=t:\"v\" "
-                               "CriticalityIndicator=b:1 VendorExtension{ } } } ",
-                               1, &item),
-                     REASON_NONE);
+    assert_int_equal(
+        read_item("BatchItem{ Operation=e:0x0A UniqueBatchItemID=x:514c4b4301000000 "
+                  "RequestPayload{ UniqueIdentifier=t:\"1\" } MessageExtension{ VendorIdentification=t:\"v\" "
+                  "CriticalityIndicator=b:1 VendorExtension{ } } } ",
+                  1, &item),
+        REASON_NONE);
     assert_int_equal(item.operation, OPERATION_GET);
     assert_true(item.has_id);
     assert_int_equal(item.id.len, 8);
     assert_memory_equal(item.id.ptr, "QLKC\1\0\0\0", 8);
     assert_int_equal(item.payload.len, 16);
     assert_true(item.critical_extension);
-    assert_int_equal(read_item("BatchItem{ Operation=e:0x0A RequestPayload{ } MessageExtension{ VendorIdentification=t:\"v\" "
-                               "CriticalityIndicator=b:0 VendorExtension{ } } } ",
-                               1, &item),
-                     REASON_NONE);
+    assert_int_equal(
+        read_item(
+            "BatchItem{ Operation=e:0x0A RequestPayload{ } MessageExtension{ VendorIdentification=t:\"v\" "
+            "CriticalityIndicator=b:0 VendorExtension{ } } } ",
+            1, &item),
+        REASON_NONE);
     assert_false(item.critical_extension);
     assert_false(item.has_id);
 }
@@ -365,7 +395,9 @@ static void an_empty_id_is_an_id(void **state)
 {
     (void)state;
     struct batch_item item;
-    assert_int_equal(read_item("BatchItem{ Operation=e:1 UniqueBatchItemID=x: RequestPayload{ } } ", 2, &item), REASON_NONE);
+    assert_int_equal(
+        read_item("BatchItem{ Operation=e:1 UniqueBatchItemID=x: RequestPayload{ } } ", 2, &item),
+        REASON_NONE);
     assert_true(item.has_id);
     assert_int_equal(item.id.len, 0);
 }
@@ -376,13 +408,16 @@ static void ids_are_required_in_a_batch(void **state)
     struct batch_item item;
     assert_int_equal(read_item(ITEM, 1, &item), REASON_NONE);
     assert_int_equal(read_item(ITEM, 2, &item), REASON_INVALID_MESSAGE);
-    assert_int_equal(read_item("BatchItem{ Operation=e:0x18 UniqueBatchItemID=x:01 RequestPayload{ } } ", 2, &item), REASON_NONE);
+    assert_int_equal(
+        read_item("BatchItem{ Operation=e:0x18 UniqueBatchItemID=x:01 RequestPayload{ } } ", 2, &item),
+        REASON_NONE);
 }
 
 static void items_have_their_fields(void **state)
 {
     (void)state;
-#define EXTENSION "MessageExtension{ VendorIdentification=t:\"v\" CriticalityIndicator=b:0 VendorExtension{ } } "
+#define EXTENSION                                                                                            \
+    "MessageExtension{ VendorIdentification=t:\"v\" CriticalityIndicator=b:0 VendorExtension{ } } "
     static const struct {
         const char *item;
         enum result_reason reason;
@@ -400,15 +435,19 @@ static void items_have_their_fields(void **state)
         {"BatchItem{ Operation=e:1 RequestPayload{ } " EXTENSION EXTENSION "} ", REASON_INVALID_MESSAGE},
         {"BatchItem{ Operation=e:1 RequestPayload{ } MessageExtension=i:1 } ", REASON_INVALID_MESSAGE},
         {"BatchItem{ Operation=e:1 RequestPayload{ } MessageExtension{ } } ", REASON_INVALID_MESSAGE},
-        {"BatchItem{ Operation=e:1 RequestPayload{ } MessageExtension{ VendorIdentification=t:\"v\" VendorExtension{ } } } ",
+        {"BatchItem{ Operation=e:1 RequestPayload{ } MessageExtension{ VendorIdentification=t:\"v\" "
+         "VendorExtension{ } } } ",
          REASON_INVALID_MESSAGE},
-        {"BatchItem{ Operation=e:1 RequestPayload{ } MessageExtension{ CriticalityIndicator=b:0 VendorExtension{ } } } ",
+        {"BatchItem{ Operation=e:1 RequestPayload{ } MessageExtension{ CriticalityIndicator=b:0 "
+         "VendorExtension{ } } } ",
          REASON_INVALID_MESSAGE},
-        {"BatchItem{ Operation=e:1 RequestPayload{ } MessageExtension{ VendorIdentification=t:\"v\" CriticalityIndicator=b:0 } } ",
+        {"BatchItem{ Operation=e:1 RequestPayload{ } MessageExtension{ VendorIdentification=t:\"v\" "
+         "CriticalityIndicator=b:0 } } ",
          REASON_INVALID_MESSAGE},
         {"BatchItem{ Operation=e:1 #4200790100000010 } ", REASON_INVALID_MESSAGE},
         {"BatchItem{ Operation=e:1 RequestPayload{ #4200940700000001 } } ", REASON_INVALID_MESSAGE},
-        {"BatchItem{ Operation=e:1 RequestPayload{ Attribute{ AttributeValue{ #4200940700000004 } } } } ", REASON_INVALID_MESSAGE},
+        {"BatchItem{ Operation=e:1 RequestPayload{ Attribute{ AttributeValue{ #4200940700000004 } } } } ",
+         REASON_INVALID_MESSAGE},
         {"BatchItem{ Operation=e:1 RequestPayload{ } " EXTENSION "} ", REASON_NONE},
     };
     struct batch_item item;
@@ -423,7 +462,8 @@ static void what_could_be_read_of_a_bad_item_is_echoed(void **state)
 {
     (void)state;
     struct batch_item item;
-    assert_int_equal(read_item("BatchItem{ Operation=e:0x0A UniqueBatchItemID=x:01 } ", 1, &item), REASON_INVALID_MESSAGE);
+    assert_int_equal(read_item("BatchItem{ Operation=e:0x0A UniqueBatchItemID=x:01 } ", 1, &item),
+                     REASON_INVALID_MESSAGE);
     assert_int_equal(item.operation, OPERATION_GET);
     assert_true(item.has_id);
     assert_int_equal(read_item("BatchItem{ RequestPayload{ } } ", 1, &item), REASON_INVALID_MESSAGE);
@@ -484,13 +524,16 @@ static void writes_an_answer(void **state)
     message_item_failed(&w, &item, REASON_ITEM_NOT_FOUND, 1, "no such object");
     message_item_failed(&w, NULL, REASON_INVALID_MESSAGE, 1, NULL);
     message_end(&w, &frame, 3);
-    check_answer(&w, "ResponseMessage{ ResponseHeader{ ProtocolVersion{ ProtocolVersionMajor=i:1 ProtocolVersionMinor=i:1 } "
-                     "TimeStamp=d:1795363800 BatchCount=i:3 } "
-                     "BatchItem{ Operation=e:0x0A UniqueBatchItemID=x:514c4b4301000000 ResultStatus=e:0 "
-                     "ResponsePayload{ UniqueIdentifier=t:\"1\" } } "
-                     "BatchItem{ Operation=e:0x0A UniqueBatchItemID=x:514c4b4301000000 ResultStatus=e:1 ResultReason=e:1 "
-                     "ResultMessage=t:\"no such object\" } "
-                     "BatchItem{ ResultStatus=e:1 ResultReason=e:4 ResultMessage=t:\"Invalid Message\" } }");
+    check_answer(
+        &w,
+        "ResponseMessage{ ResponseHeader{ ProtocolVersion{ ProtocolVersionMajor=i:1 ProtocolVersionMinor=i:1 "
+        "} "
+        "TimeStamp=d:1795363800 BatchCount=i:3 } "
+        "BatchItem{ Operation=e:0x0A UniqueBatchItemID=x:514c4b4301000000 ResultStatus=e:0 "
+        "ResponsePayload{ UniqueIdentifier=t:\"1\" } } "
+        "BatchItem{ Operation=e:0x0A UniqueBatchItemID=x:514c4b4301000000 ResultStatus=e:1 ResultReason=e:1 "
+        "ResultMessage=t:\"no such object\" } "
+        "BatchItem{ ResultStatus=e:1 ResultReason=e:4 ResultMessage=t:\"Invalid Message\" } }");
 }
 
 static void the_client_correlation_value_comes_back(void **state)
@@ -501,7 +544,8 @@ static void the_client_correlation_value_comes_back(void **state)
     struct request_header header = {.major = 1, .minor = 4, .client_correlation = span_of_text("mine")};
     struct response_frame frame = message_begin(&w, &header, 0);
     message_end(&w, &frame, 0);
-    check_answer(&w, "ResponseMessage{ ResponseHeader{ ProtocolVersion{ ProtocolVersionMajor=i:1 ProtocolVersionMinor=i:4 } "
+    check_answer(&w, "ResponseMessage{ ResponseHeader{ ProtocolVersion{ ProtocolVersionMajor=i:1 "
+                     "ProtocolVersionMinor=i:4 } "
                      "TimeStamp=d:0 ClientCorrelationValue=t:\"mine\" BatchCount=i:0 } }");
 }
 

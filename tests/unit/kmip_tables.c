@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kmip/tag, kmip/enum, kmip/result, kmip/state: tables, checked against values typed from KMIP 1.4 s9.1.3, s3.22. */
+/* kmip/tag, kmip/enum, kmip/result, kmip/state: tables, checked against values typed from KMIP 1.4 s9.1.3,
+ * s3.22. */
 #include "support/check.h"
 
 #include "kmip/enum.h"
@@ -42,7 +43,8 @@ static void tags_have_names_and_a_version(void **state)
 static void every_tag_in_the_row_is_there(void **state)
 {
     (void)state;
-    /* The search is by halves: a row out of order would hide others. Versions only go up along the numbers. */
+    /* The search is by halves: a row out of order would hide others. Versions only go up along the numbers.
+     */
     uint8_t least = 0;
     for (uint32_t tag = 0x420001; tag <= 0x420124; tag++) {
         if (strcmp(tag_name(tag), "unknown tag") == 0)
@@ -223,15 +225,15 @@ static void states_follow_the_figure(void **state)
     static const struct {
         enum state from, to;
     } arrows[] = {
-        {STATE_PRE_ACTIVE, STATE_DESTROYED},               /* 2 */
-        {STATE_PRE_ACTIVE, STATE_COMPROMISED},             /* 3 */
-        {STATE_PRE_ACTIVE, STATE_ACTIVE},                  /* 4 */
-        {STATE_ACTIVE, STATE_COMPROMISED},                 /* 5 */
-        {STATE_ACTIVE, STATE_DEACTIVATED},                 /* 6 */
-        {STATE_DEACTIVATED, STATE_DESTROYED},              /* 7 */
-        {STATE_DEACTIVATED, STATE_COMPROMISED},            /* 8 */
-        {STATE_COMPROMISED, STATE_DESTROYED_COMPROMISED},  /* 9 */
-        {STATE_DESTROYED, STATE_DESTROYED_COMPROMISED},    /* 10 */
+        {STATE_PRE_ACTIVE, STATE_DESTROYED},              /* 2 */
+        {STATE_PRE_ACTIVE, STATE_COMPROMISED},            /* 3 */
+        {STATE_PRE_ACTIVE, STATE_ACTIVE},                 /* 4 */
+        {STATE_ACTIVE, STATE_COMPROMISED},                /* 5 */
+        {STATE_ACTIVE, STATE_DEACTIVATED},                /* 6 */
+        {STATE_DEACTIVATED, STATE_DESTROYED},             /* 7 */
+        {STATE_DEACTIVATED, STATE_COMPROMISED},           /* 8 */
+        {STATE_COMPROMISED, STATE_DESTROYED_COMPROMISED}, /* 9 */
+        {STATE_DESTROYED, STATE_DESTROYED_COMPROMISED},   /* 10 */
     };
     for (unsigned from = 0; from <= 8; from++)
         for (unsigned to = 0; to <= 8; to++) {

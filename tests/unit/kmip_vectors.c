@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plays tests/vectors/NAME.txt: each case against a new server. The form of the files is in tests/vectors/README.md. */
+/* Plays tests/vectors/NAME.txt: each case against a new server. The form of the files is in
+ * tests/vectors/README.md. */
 #include "support/check.h"
 #include "support/ttlv_text.h"
 #include "support/world.h"
@@ -13,7 +14,7 @@ struct player {
     unsigned line, cases;
     struct world *world;
     struct ttlv_text_names names;
-    char title[200]; /* of the case */
+    char title[200];    /* of the case */
     char pending[TEXT]; /* the request or answer being read, its first character is > or < */
     char defined[64][40];
     char meaning[64][2000];
@@ -32,7 +33,8 @@ static void expand(char text[TEXT])
         struct buf out = buf_over(room, sizeof room);
         for (const char *at = text; *at != 0;) {
             size_t len = *at == '@' ? strspn(at + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") : 0, i = 0;
-            while (len != 0 && i < p.definitions && (strlen(p.defined[i]) != len || memcmp(p.defined[i], at + 1, len) != 0))
+            while (len != 0 && i < p.definitions &&
+                   (strlen(p.defined[i]) != len || memcmp(p.defined[i], at + 1, len) != 0))
                 i++;
             if (len != 0 && i == p.definitions)
                 fail_msg("%s:%u: @%.*s is not defined", p.file, p.line, (int)len, at + 1);
@@ -57,7 +59,8 @@ static void send_request(const char *text)
     struct asker *a = &p.world->askers[0];
     const char *why = NULL;
     uint8_t *copy = tight_copy(bytes, len);
-    enum result_reason reason = request_begin(&a->request, span_of(copy, len), p.world->now.mono_ms + 10000, &why);
+    enum result_reason reason =
+        request_begin(&a->request, span_of(copy, len), p.world->now.mono_ms + 10000, &why);
     if (reason != REASON_NONE) {
         a->out_len = request_refuse(&a->request.header, reason, why, p.world->now.unix_s, a->out, a->room);
     } else {
@@ -76,8 +79,8 @@ static void check_answer(const char *wanted)
         fail_msg("%s:%u: an answer to nothing", p.file, p.line);
     const char *where = ttlv_text_compare(p.answer, wanted, &p.names);
     if (where != NULL)
-        fail_msg("%s:%u, %s:\n got    %s\n parts from the wanted at: %.100s\n wanted %s", p.file, p.line, p.title, p.answer, where,
-                 wanted);
+        fail_msg("%s:%u, %s:\n got    %s\n parts from the wanted at: %.100s\n wanted %s", p.file, p.line,
+                 p.title, p.answer, where, wanted);
     p.has_answer = false;
 }
 
@@ -166,7 +169,8 @@ int main(void)
     }
     struct CMUnitTest *tests = calloc(files.gl_pathc, sizeof *tests);
     for (size_t i = 0; i < files.gl_pathc; i++)
-        tests[i] = (struct CMUnitTest){.name = files.gl_pathv[i], .test_func = play_file, .initial_state = files.gl_pathv[i]};
+        tests[i] = (struct CMUnitTest){
+            .name = files.gl_pathv[i], .test_func = play_file, .initial_state = files.gl_pathv[i]};
     int failed = _cmocka_run_group_tests("vectors", tests, files.gl_pathc, NULL, NULL);
     free(tests);
     globfree(&files);

@@ -13,11 +13,11 @@ static struct bench *begin(uint32_t slots)
 {
     struct bench *b = calloc(1, sizeof *b);
     struct region region = {.base = NULL};
-    catalogue_carve(&b->c, &region, slots, slots * 512);
+    catalogue_carve(&b->c, &region, slots, slots * 512 + (1u << 20));
     b->memory = aligned_alloc(64, region.used);
     memset(b->memory, 0, region.used);
     region = (struct region){.base = b->memory, .size = region.used};
-    catalogue_carve(&b->c, &region, slots, slots * 512);
+    catalogue_carve(&b->c, &region, slots, slots * 512 + (1u << 20));
     catalogue_init(&b->c);
     return b;
 }

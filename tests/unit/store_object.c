@@ -173,9 +173,9 @@ static void the_record_limit_is_exact_and_sticky(void **state)
     (void)state;
     struct draft *d = new_draft();
     static char text[1025];
-    char name[16];
+    char name[32];
     memset(text, 'x', 1000);
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; RECORD_MAX - d->len > 1080; i++) {
         snprintf(name, sizeof name, "x-%d", i);
         set_text(d, name, 0, text);
     }

@@ -58,7 +58,8 @@ static void reads_the_examples(void **state)
     assert_int_equal(next_of("420020 06 00000008 0000000000000001", &item, &copy), STATUS_OK);
     assert_true(ttlv_boolean(&item));
     free(copy);
-    assert_int_equal(next_of("420020 07 0000000B 48656C6C6F20576F726C64 0000000000", &item, &copy), STATUS_OK);
+    assert_int_equal(next_of("420020 07 0000000B 48656C6C6F20576F726C64 0000000000", &item, &copy),
+                     STATUS_OK);
     check_text(item.value, "Hello World");
     free(copy);
     assert_int_equal(next_of("420020 08 00000003 010203 0000000000", &item, &copy), STATUS_OK);
@@ -71,7 +72,8 @@ static void reads_the_examples(void **state)
     assert_int_equal(ttlv_enumeration(&item), 10 * 86400);
     free(copy);
     check_taken("420020 04 00000010 0000000003FD35EB6BC2DF4618080000", TTLV_BIG_INTEGER, 16);
-    check_taken("420020 01 00000020 42000405 00000004 000000FE00000000 42000502 00000004 000000FF00000000", TTLV_STRUCTURE, 32);
+    check_taken("420020 01 00000020 42000405 00000004 000000FE00000000 42000502 00000004 000000FF00000000",
+                TTLV_STRUCTURE, 32);
 }
 
 static void numbers_have_signs(void **state)
@@ -259,7 +261,8 @@ static enum status check_hex(const char *hex)
 static void walks_everything_inside(void **state)
 {
     (void)state;
-    /* A structure of {structure of {Integer}, Boolean}, then another item: the last leaf is broken in turn. */
+    /* A structure of {structure of {Integer}, Boolean}, then another item: the last leaf is broken in turn.
+     */
     assert_int_equal(check_hex("42002001 00000028 42002101 00000010 42002202 00000004 0000000100000000"
                                "42002306 00000008 0000000000000001 42002407 00000000"),
                      STATUS_OK);
@@ -333,7 +336,8 @@ static void fields_have_their_type(void **state)
     (void)state;
     uint32_t tag;
     bool text;
-    assert_int_equal(read_fields("420021 05 00000004 0000000800000000" TRUE_23, &tag, &text), FIELDS_WRONG_TYPE);
+    assert_int_equal(read_fields("420021 05 00000004 0000000800000000" TRUE_23, &tag, &text),
+                     FIELDS_WRONG_TYPE);
     assert_int_equal(tag, 0x420021);
     assert_int_equal(read_fields(INTEGER_21 "420022 08 00000000" TRUE_23, &tag, &text), FIELDS_WRONG_TYPE);
     assert_int_equal(tag, 0x420022);
@@ -400,26 +404,16 @@ static void the_first_error_stays(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_the_examples),
-        cmocka_unit_test(numbers_have_signs),
-        cmocka_unit_test(empty_values_are_legal),
-        cmocka_unit_test(ends_behind_the_last),
-        cmocka_unit_test(a_header_has_eight_bytes),
-        cmocka_unit_test(there_are_ten_types),
-        cmocka_unit_test(lengths_fit_their_types),
-        cmocka_unit_test(values_stay_in_their_room),
-        cmocka_unit_test(padding_is_zeros),
-        cmocka_unit_test(booleans_are_zero_or_one),
-        cmocka_unit_test(text_is_utf8_without_nul),
-        cmocka_unit_test(walks_no_deeper_than_asked),
-        cmocka_unit_test(walks_everything_inside),
-        cmocka_unit_test(fields_stand_in_order),
-        cmocka_unit_test(fields_have_to_be_there),
-        cmocka_unit_test(fields_have_their_type),
-        cmocka_unit_test(fields_stand_once),
-        cmocka_unit_test(nothing_is_left_unread),
-        cmocka_unit_test(peeking_and_any_type),
-        cmocka_unit_test(the_first_error_stays),
+        cmocka_unit_test(reads_the_examples),       cmocka_unit_test(numbers_have_signs),
+        cmocka_unit_test(empty_values_are_legal),   cmocka_unit_test(ends_behind_the_last),
+        cmocka_unit_test(a_header_has_eight_bytes), cmocka_unit_test(there_are_ten_types),
+        cmocka_unit_test(lengths_fit_their_types),  cmocka_unit_test(values_stay_in_their_room),
+        cmocka_unit_test(padding_is_zeros),         cmocka_unit_test(booleans_are_zero_or_one),
+        cmocka_unit_test(text_is_utf8_without_nul), cmocka_unit_test(walks_no_deeper_than_asked),
+        cmocka_unit_test(walks_everything_inside),  cmocka_unit_test(fields_stand_in_order),
+        cmocka_unit_test(fields_have_to_be_there),  cmocka_unit_test(fields_have_their_type),
+        cmocka_unit_test(fields_stand_once),        cmocka_unit_test(nothing_is_left_unread),
+        cmocka_unit_test(peeking_and_any_type),     cmocka_unit_test(the_first_error_stays),
     };
     return cmocka_run_group_tests_name("ttlv/reader", tests, NULL, NULL);
 }

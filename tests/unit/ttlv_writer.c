@@ -21,10 +21,10 @@ static void writes_the_examples(void **state)
     (void)state;
     uint8_t room[64];
     struct ttlv_writer w;
-#define WRITTEN(call, hex)                                                                                             \
-    memset(room, 0xff, sizeof room);                                                                                   \
-    w = ttlv_writer_over(room, sizeof room);                                                                           \
-    call;                                                                                                              \
+#define WRITTEN(call, hex)                                                                                   \
+    memset(room, 0xff, sizeof room);                                                                         \
+    w = ttlv_writer_over(room, sizeof room);                                                                 \
+    call;                                                                                                    \
     check_written(&w, hex)
     WRITTEN(ttlv_put_integer(&w, TAG, 8), "420020 02 00000004 00000008 00000000");
     WRITTEN(ttlv_put_integer(&w, TAG, -2), "420020 02 00000004 FFFFFFFE 00000000");
