@@ -62,7 +62,7 @@
 /* bytes; the identifier that a key manager gives a record. */
 #define RECORD_ID_BYTES 16
 /* new KEKs made ahead; a Create that finds one makes one call to the key manager, not two. */
-#define SPARE_KEKS 8
+#define SPARE_KEKS 16
 
 /* scopes of clients; a scope is one byte in the catalogue. */
 #define SCOPES_MAX 16

@@ -9,6 +9,16 @@
 #include "base/wipe.h"
 #include "crypto/random.h"
 
+#if defined(__x86_64__)
+/* Asked once by the C runtime; BearSSL's own question executes CPUID each time, which traps in a virtual
+ * machine. */
+static bool has_instructions(void)
+{
+    return __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul") &&
+           __builtin_cpu_supports("sse4.1");
+}
+#endif
+
 struct gcm {
     br_aes_gen_ctr_keys keys;
     br_gcm_context context;
@@ -17,12 +27,14 @@ struct gcm {
 static void gcm_begin(struct gcm *g, const uint8_t key[SEAL_KEY_BYTES], const uint8_t *nonce,
                       struct span bound)
 {
-    const br_block_ctr_class *ctr = br_aes_x86ni_ctr_get_vtable();
-    if (ctr == NULL)
-        ctr = &br_aes_ct64_ctr_vtable;
-    br_ghash hash = br_ghash_pclmul_get();
-    if (hash == 0)
-        hash = br_ghash_ctmul64;
+    const br_block_ctr_class *ctr = &br_aes_ct64_ctr_vtable;
+    br_ghash hash = br_ghash_ctmul64;
+#if defined(__x86_64__)
+    if (has_instructions()) {
+        ctr = &br_aes_x86ni_ctr_vtable;
+        hash = br_ghash_pclmul;
+    }
+#endif
     ctr->init(&g->keys.vtable, key, SEAL_KEY_BYTES);
     br_gcm_init(&g->context, &g->keys.vtable, hash);
     br_gcm_reset(&g->context, nonce, SEAL_NONCE_BYTES);
@@ -69,9 +81,11 @@ enum status keywrap_make(struct span key, struct span plain, uint8_t *out)
 {
     if (!keywrap_lengths_fit(key.len, plain.len))
         return STATUS_MALFORMED;
-    const br_block_cbcenc_class *enc = br_aes_x86ni_cbcenc_get_vtable();
-    if (enc == NULL)
-        enc = &br_aes_ct64_cbcenc_vtable;
+    const br_block_cbcenc_class *enc = &br_aes_ct64_cbcenc_vtable;
+#if defined(__x86_64__)
+    if (has_instructions())
+        enc = &br_aes_x86ni_cbcenc_vtable;
+#endif
     br_aes_gen_cbcenc_keys keys;
     enc->init(&keys.vtable, key.ptr, key.len);
     size_t n = plain.len / 8;
@@ -96,9 +110,11 @@ enum status keywrap_open(struct span key, struct span wrapped, uint8_t *out)
 {
     if (wrapped.len < 8 || !keywrap_lengths_fit(key.len, wrapped.len - 8))
         return STATUS_MALFORMED;
-    const br_block_cbcdec_class *dec = br_aes_x86ni_cbcdec_get_vtable();
-    if (dec == NULL)
-        dec = &br_aes_ct64_cbcdec_vtable;
+    const br_block_cbcdec_class *dec = &br_aes_ct64_cbcdec_vtable;
+#if defined(__x86_64__)
+    if (has_instructions())
+        dec = &br_aes_x86ni_cbcdec_vtable;
+#endif
     br_aes_gen_cbcdec_keys keys;
     dec->init(&keys.vtable, key.ptr, key.len);
     size_t n = wrapped.len / 8 - 1;

@@ -102,12 +102,15 @@ static bool is_due(const struct server *s, const struct conn *c, short events)
 }
 
 /*
- * Connections that are open come first, whatever the rest does. Of those in their handshake a few take a
- * step, since a step may cost a private-key operation; the next turn begins with the ones behind them.
+ * Connections that are open come first, whatever the rest does; every turn begins with another one, so that
+ * what is scarce goes round. Of those in their handshake a few take a step, since a step may cost a
+ * private-key operation; the next turn begins with the ones behind them.
  */
 static void turn_conns(struct server *s, const short *events, const uint32_t *slots, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
+    size_t first = count == 0 ? 0 : s->turn_number++ % count;
+    for (size_t k = 0; k < count; k++) {
+        size_t i = (first + k) % count;
         struct conn *c = &s->conns[slots[i]];
         if (c->phase != CONN_FREE && c->phase != CONN_HANDSHAKE && is_due(s, c, events[i]))
             conn_turn(s, c, events[i]);

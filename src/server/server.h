@@ -98,6 +98,7 @@ struct server {
     struct conn *conns;
     uint32_t *live; /* slots of connections in use, in no order */
     uint32_t live_count;
+    size_t turn_number;  /* of the loop: decides which open connection is first */
     uint32_t turn_start; /* where this turn begins with handshakes, so that everybody has a turn */
     struct large_buffer *large;
     struct pollfd *fds;

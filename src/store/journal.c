@@ -210,4 +210,5 @@ void journal_clean(struct store *s)
         s->cleaning_ticket = place.ticket;
         done++;
     }
+    s->stirred = true; /* there may be more */
 }

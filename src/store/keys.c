@@ -201,8 +201,6 @@ enum ask store_spare(struct store *s, struct spare **spare, const uint8_t **key,
         *why = why_not(s, s->new_key_result);
         return ASK_FAILED;
     }
-    for (size_t i = 0; i < SPARE_KEKS; i++)
-        s->stirred = s->stirred || s->spares[i].phase == SPARE_EMPTY;
     return ASK_WAIT;
 }
 

@@ -93,16 +93,19 @@ void store_turn(struct store *s, struct clock now)
 
 uint64_t store_deadline(const struct store *s)
 {
-    if (s->stirred || s->cleaning != 0)
+    if (s->stirred)
         return s->now.mono_ms;
     uint64_t deadline = s->lease.asked ? s->now.mono_ms + 1000 : s->lease.next_check_ms;
-    if (s->dirty_head != NO_SLOT_32 && s->catalogue.entries[s->dirty_head].due_ms < deadline)
+    if (!s->upload_held && s->dirty_head != NO_SLOT_32 &&
+        s->catalogue.entries[s->dirty_head].due_ms < deadline)
         deadline = s->catalogue.entries[s->dirty_head].due_ms;
     if (s->removals_used != 0 && s->removal_retry_ms > s->now.mono_ms && s->removal_retry_ms < deadline)
         deadline = s->removal_retry_ms;
     if (s->reconcile.phase != RECONCILE_DONE && s->reconcile.retry_ms > s->now.mono_ms &&
         s->reconcile.retry_ms < deadline)
         deadline = s->reconcile.retry_ms;
+    if (s->new_key_retry_ms > s->now.mono_ms && s->new_key_retry_ms < deadline)
+        deadline = s->new_key_retry_ms;
     return deadline;
 }
 

@@ -93,8 +93,9 @@ struct store {
     uint64_t cleaning_failures; /* of the disk when it began */
     bool too_small;             /* the journal did not fit into the catalogue */
     uint64_t commits, commit_failures;
-    uint64_t news; /* counts answers and ends of changes: who waits asks again when it has moved */
-    bool stirred;  /* something was asked for since the last turn: do not sleep before the next */
+    uint64_t news;    /* counts answers and ends of changes: who waits asks again when it has moved */
+    bool upload_held; /* a record is due, and no call was free for it: an answer comes first */
+    bool stirred;     /* something was asked for since the last turn: do not sleep before the next */
 };
 
 #define JOURNAL_LOG "journal"

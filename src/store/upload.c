@@ -120,6 +120,7 @@ void upload_removal_answered(struct store *s, const struct keymgr_answer *a)
 
 void upload_send(struct store *s)
 {
+    s->upload_held = false;
     while (s->dirty_head != NO_SLOT_32) {
         struct catalogue_entry *e = &s->catalogue.entries[s->dirty_head];
         if (e->due_ms > s->now.mono_ms)
@@ -128,8 +129,10 @@ void upload_send(struct store *s)
             upload_remove(s, e); /* that call brings the newest generation along, or puts it back here */
             continue;
         }
-        if (!upload_put(s, e, catalogue_record(&s->catalogue, e), e->generation))
+        if (!upload_put(s, e, catalogue_record(&s->catalogue, e), e->generation)) {
+            s->upload_held = true;
             return;
+        }
         upload_remove(s, e);
         e->uploading = e->generation;
     }

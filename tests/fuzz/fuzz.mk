@@ -3,7 +3,7 @@
 out := build/fuzz
 cc := clang
 flags := -std=c11 -Wall -Wextra -Werror -g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
-	-fno-sanitize-recover=all -fno-sanitize=pointer-overflow -Isrc -Itests -Ibuild/vendor/host/include
+	-fno-sanitize-recover=all -Isrc -Itests -Ibuild/vendor/host/include
 libraries := build/vendor/host/lib/libbearssl.a
 
 sources := $(wildcard $(foreach room,base crypto ttlv kmip disk keymgr store operation server,src/$(room)/*.c))

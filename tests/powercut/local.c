@@ -112,7 +112,7 @@ static void put(struct local_story *s, unsigned i, uint64_t *seed)
     p->begun = keymgr_submit(&s->keymgr, &c);
 }
 
-static void delete(struct local_story *s, unsigned i)
+static void delete (struct local_story *s, unsigned i)
 {
     struct put *p = &s->puts[i];
     struct keymgr_call c = {.kind = KEYMGR_DELETE, .ticket = i};
@@ -211,7 +211,7 @@ static uint64_t run(uint64_t seed, uint64_t cut, enum sim_survival survival, str
             turn(s, draw(&choice) % 2 == 0);
         unsigned victim = i - (unsigned)(draw(&choice) % (i < 12 ? i + 1 : 12));
         if (draw(&choice) % 4 != 0 && s->puts[victim].acknowledged && !s->puts[victim].delete_begun)
-            delete(s, victim);
+            delete (s, victim);
         for (uint64_t n = draw(&choice) % 4; n > 0; n--)
             turn(s, draw(&choice) % 2 == 0);
         if (i % 24 == 23 && !sim_disk_is_dead(s->sim)) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A log alone: entries of many sizes in groups, segments that fill up and are dropped, a restart in the middle. */
+/* A log alone: entries of many sizes in groups, segments that fill up and are dropped, a restart in the
+ * middle. */
 #include "disk/log_writer.h"
 #include "powercut.h"
 #include "support/tame_disk.h"
@@ -51,7 +52,8 @@ static void append(struct log_story *s, uint64_t *seed)
     for (size_t i = 0; i < e->len; i++)
         e->bytes[i] = (uint8_t)draw(seed);
     size_t first = draw(seed) % (e->len + 1);
-    if (!log_append(&s->log, e->type, span_of(e->bytes, first), span_of(e->bytes + first, e->len - first), &place))
+    if (!log_append(&s->log, e->type, span_of(e->bytes, first), span_of(e->bytes + first, e->len - first),
+                    &place))
         return;
     e->serial = s->log.serial;
     e->segment = place.segment;
@@ -111,7 +113,8 @@ static void check(struct log_story *s, struct verdict *v)
             if (matches(&s->sent[i], &entry))
                 known = found[i] = true;
         if (!known)
-            COMPLAIN(v, "entry %u of %u bytes was never written", (unsigned)entry.serial, (unsigned)entry.payload.len);
+            COMPLAIN(v, "entry %u of %u bytes was never written", (unsigned)entry.serial,
+                     (unsigned)entry.payload.len);
         if (entry.serial <= last)
             COMPLAIN(v, "entry %u comes after %u", (unsigned)entry.serial, (unsigned)last);
         last = entry.serial;

@@ -10,7 +10,8 @@
 
 static unsigned passed, failed;
 
-static const char *const survival_names[SIM_VARIANTS] = {"nothing", "all", "names", "bytes", "sectors", "stale"};
+static const char *const survival_names[SIM_VARIANTS] = {"nothing", "all",     "names",
+                                                         "bytes",   "sectors", "stale"};
 
 static double seconds(void)
 {

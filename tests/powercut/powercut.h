@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A workload is run again and again; each time the power is cut at another event of the disk, and what survives of
- * unflushed data is chosen in several ways. Then everything acknowledged has to be there and nothing may be invented.
+ * A workload is run again and again; each time the power is cut at another event of the disk, and what
+ * survives of unflushed data is chosen in several ways. Then everything acknowledged has to be there and
+ * nothing may be invented.
  */
 #ifndef HOLDFAST_TESTS_POWERCUT_H
 #define HOLDFAST_TESTS_POWERCUT_H
@@ -17,11 +18,11 @@ struct verdict {
     bool wrong;
     char what[512];
 };
-#define COMPLAIN(verdict, ...)                                                                                         \
-    do {                                                                                                               \
-        if (!(verdict)->wrong)                                                                                         \
-            snprintf((verdict)->what, sizeof(verdict)->what, __VA_ARGS__);                                             \
-        (verdict)->wrong = true;                                                                                       \
+#define COMPLAIN(verdict, ...)                                                                               \
+    do {                                                                                                     \
+        if (!(verdict)->wrong)                                                                               \
+            snprintf((verdict)->what, sizeof(verdict)->what, __VA_ARGS__);                                   \
+        (verdict)->wrong = true;                                                                             \
     } while (0)
 
 struct workload {
@@ -29,8 +30,8 @@ struct workload {
     unsigned seeds; /* the workload is run with so many different seeds */
     bool few;       /* three of the survivals at each event, in turns, since a run takes long */
     /*
-     * Runs with the power cut at event `cut` (0: not at all), then with what survives, checks. Returns the events that
-     * there were until the cut.
+     * Runs with the power cut at event `cut` (0: not at all), then with what survives, checks. Returns the
+     * events that there were until the cut.
      */
     uint64_t (*run)(uint64_t seed, uint64_t cut, enum sim_survival survival, struct verdict *verdict);
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A small file replaced as a whole: there is always a whole one, the last acknowledged or the one under way. */
+/* A small file replaced as a whole: there is always a whole one, the last acknowledged or the one under way.
+ */
 #include "powercut.h"
 #include "support/tame_disk.h"
 
@@ -60,11 +61,12 @@ static uint64_t run(uint64_t seed, uint64_t cut, enum sim_survival survival, str
     sim_disk_power_on(sim, survival, seed * 1000 + cut);
     size_t len;
     const uint8_t *there = sim_disk_file(sim, "config", &len);
-    bool as_acknowledged = acknowledged == 0 ? there == NULL : there != NULL && is_version(acknowledged, seed, there, len);
+    bool as_acknowledged =
+        acknowledged == 0 ? there == NULL : there != NULL && is_version(acknowledged, seed, there, len);
     bool as_begun = there != NULL && is_version(begun, seed, there, len);
     if (!as_acknowledged && !as_begun)
-        COMPLAIN(v, "version %u was acknowledged, %u under way; there are %u bytes of something else", acknowledged, begun,
-                 (unsigned)len);
+        COMPLAIN(v, "version %u was acknowledged, %u under way; there are %u bytes of something else",
+                 acknowledged, begun, (unsigned)len);
     sim_disk_free(sim);
     return events;
 }

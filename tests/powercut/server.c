@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The whole server: clients create, change, revoke, destroy and re-key objects; every Success has to outlive the cut.
- * Once with the local key manager on the same disk, once with a key manager elsewhere.
+ * The whole server: clients create, change, revoke, destroy and re-key objects; every Success has to outlive
+ * the cut. Once with the local key manager on the same disk, once with a key manager elsewhere.
  */
 #include "powercut.h"
 #include "support/world.h"
 
-#define KEYS   5
-#define STEPS  90
-#define NOTE   900 /* bytes of the attribute that is changed, so that segments fill up */
+#define KEYS  5
+#define STEPS 90
+#define NOTE  900 /* bytes of the attribute that is changed, so that segments fill up */
 
 struct known {
     bool begun, acknowledged;
@@ -60,8 +60,8 @@ static void step(struct server_story *s, uint64_t *seed, int number)
         world_wait(w, 2500); /* the flush window ends */
     } else {
         k->note_begun = number;
-        enum result_reason reason = k->note == 0 ? do_add_text(w, k->uid, "x-note", text)
-                                                 : do_modify_text(w, k->uid, "x-note", text);
+        enum result_reason reason =
+            k->note == 0 ? do_add_text(w, k->uid, "x-note", text) : do_modify_text(w, k->uid, "x-note", text);
         if (reason == REASON_NONE)
             k->note = number;
     }
@@ -76,8 +76,8 @@ static void check_note(struct server_story *s, const struct known *k, unsigned i
     bool as_acknowledged = k->note == 0 ? !there : there && strcmp(text, wanted) == 0;
     bool as_begun = there && k->note_begun != 0 && strcmp(text, begun) == 0;
     if (!as_acknowledged && !as_begun)
-        COMPLAIN(v, "key %u: note %d was acknowledged, %d begun, but there is %.10s", i, k->note, k->note_begun,
-                 there ? text : "none");
+        COMPLAIN(v, "key %u: note %d was acknowledged, %d begun, but there is %.10s", i, k->note,
+                 k->note_begun, there ? text : "none");
 }
 
 static void check_key(struct server_story *s, struct known *k, unsigned i, struct verdict *v)
@@ -102,7 +102,8 @@ static void check_key(struct server_story *s, struct known *k, unsigned i, struc
     if (k->active ? state != STATE_ACTIVE : state != STATE_PRE_ACTIVE && !k->active_begun)
         COMPLAIN(v, "key %u has State %d", i, (int)state);
     snprintf(name, sizeof name, "key-%u", i);
-    if (do_locate(s->w, name, uid, &count) != REASON_NONE || count != 1 || memcmp(uid, k->uid, UUID_BYTES) != 0)
+    if (do_locate(s->w, name, uid, &count) != REASON_NONE || count != 1 ||
+        memcmp(uid, k->uid, UUID_BYTES) != 0)
         COMPLAIN(v, "key %u is not found by its name", i);
 }
 
@@ -123,8 +124,8 @@ static void check(struct server_story *s, struct verdict *v)
         most += s->keys[i].begun;
     }
     if (s->w->store.catalogue.visible < acknowledged || s->w->store.catalogue.visible > most)
-        COMPLAIN(v, "%u objects, at least %u and at most %u were created", s->w->store.catalogue.visible, acknowledged,
-                 most);
+        COMPLAIN(v, "%u objects, at least %u and at most %u were created", s->w->store.catalogue.visible,
+                 acknowledged, most);
     if (do_create(s->w, NULL, uid) != REASON_NONE || do_get(s->w, uid, key) != REASON_NONE)
         COMPLAIN(v, "the server does not work after the cut");
 }
@@ -163,5 +164,7 @@ static uint64_t run_cloud(uint64_t seed, uint64_t cut, enum sim_survival surviva
     return run(seed, cut, survival, v, false);
 }
 
-const struct workload workload_server_local = {.name = "server-local", .seeds = 1, .few = true, .run = run_local};
-const struct workload workload_server_cloud = {.name = "server-cloud", .seeds = 1, .few = true, .run = run_cloud};
+const struct workload workload_server_local = {
+    .name = "server-local", .seeds = 1, .few = true, .run = run_local};
+const struct workload workload_server_cloud = {
+    .name = "server-cloud", .seeds = 1, .few = true, .run = run_cloud};

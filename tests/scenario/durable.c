@@ -150,7 +150,8 @@ static void an_upload_that_fails_is_sent_again(void **state)
     assert_int_equal(records_of(w, uid), 1);
 }
 
-/* The change in the journal waits for its window; a Revoke overtakes it and fails: the first still has to arrive. */
+/* The change in the journal waits for its window; a Revoke overtakes it and fails: the first still has to
+ * arrive. */
 static void an_overtaken_upload_is_not_forgotten_when_the_overtaker_fails(void **state)
 {
     struct world *w = *state;
@@ -293,7 +294,8 @@ static void many_starts_do_not_pile_up_segments(void **state)
         assert_true(world_restart(w));
         assert_true(world_settle(w));
         snprintf(text, sizeof text, "start %d", i);
-        assert_int_equal(i == 0 ? do_add_text(w, other, "x-note", text) : do_modify_text(w, other, "x-note", text),
+        assert_int_equal(i == 0 ? do_add_text(w, other, "x-note", text)
+                                : do_modify_text(w, other, "x-note", text),
                          REASON_NONE);
         world_wait(w, 3000);
     }
@@ -309,7 +311,8 @@ static void many_starts_do_not_pile_up_segments(void **state)
     assert_string_equal(text, "start 11");
 }
 
-/* One append fails while the committed record still lives in an old segment; that segment must not go without it. */
+/* One append fails while the committed record still lives in an old segment; that segment must not go without
+ * it. */
 static void a_failed_change_does_not_lose_its_old_segment(void **state)
 {
     struct world *w = *state;

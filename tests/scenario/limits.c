@@ -4,7 +4,8 @@
 
 static struct world *small_world(uint32_t objects, size_t record_bytes)
 {
-    struct world *w = world_new(&(struct world_options){.settings = {.objects = objects, .record_bytes = record_bytes}});
+    struct world *w =
+        world_new(&(struct world_options){.settings = {.objects = objects, .record_bytes = record_bytes}});
     assert_true(world_settle(w));
     return w;
 }
@@ -77,7 +78,8 @@ static void a_re_key_without_room_changes_nothing(void **state)
     world_wait(w, 3000);
     uint32_t visible = w->store.catalogue.visible;
     uint32_t generation = entry_of_uid(w, uid)->generation;
-    /* Each Re-key leaves one more large record; in the end there is room for the new one and not for the old one's change. */
+    /* Each Re-key leaves one more large record; in the end there is room for the new one and not for the old
+     * one's change. */
     for (int i = 0; i < 8; i++) {
         item_re_key(ask(w, 1), uid);
         if (finish(w, 1) == REASON_NONE) {
@@ -241,7 +243,8 @@ static void long_item_ids_never_break_the_answer(void **state)
         const char *why;
         for (size_t room = 4096; room <= MESSAGE_LARGE; room *= 4) {
             enum request_state done = REQUEST_AGAIN;
-            if (request_begin(&a->request, span_of(a->in, out.len), w->now.mono_ms + 1000, &why) != REASON_NONE)
+            if (request_begin(&a->request, span_of(a->in, out.len), w->now.mono_ms + 1000, &why) !=
+                REASON_NONE)
                 continue; /* refused as a whole is an answer as well */
             w->env.now = w->now;
             for (int i = 0; i < 1000 && done == REQUEST_AGAIN; i++) {

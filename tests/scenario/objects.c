@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What clients see of objects: groups and freshness, the ID Placeholder, versions, wrapped keys, scopes, names. */
+/* What clients see of objects: groups and freshness, the ID Placeholder, versions, wrapped keys, scopes,
+ * names. */
 #include "support/story.h"
 
 #include "crypto/aes.h"
@@ -147,10 +148,11 @@ static void get_attributes_is_exact_for_each_version(void **state)
         for (size_t i = 0; i < count; i++)
             if (rows[i].since > minor && payload_attributes(payload, rows[i].name, NULL) != 0)
                 fail_msg("KMIP 1.%u has no %s", minor, rows[i].name);
-        static const char *const always[] = {"Unique Identifier",       "Name",        "Object Type",
-                                             "Cryptographic Algorithm", "State",       "Cryptographic Usage Mask",
-                                             "Cryptographic Length",    "Lease Time",  "Digest",
-                                             "Last Change Date",        "Initial Date"};
+        static const char *const always[] = {
+            "Unique Identifier",       "Name",        "Object Type",
+            "Cryptographic Algorithm", "State",       "Cryptographic Usage Mask",
+            "Cryptographic Length",    "Lease Time",  "Digest",
+            "Last Change Date",        "Initial Date"};
         for (size_t i = 0; i < COUNT_OF(always); i++)
             assert_int_equal(payload_attributes(payload, always[i], NULL), 1);
         assert_int_equal(payload_attributes(payload, "Fresh", NULL), minor >= 1);
@@ -315,7 +317,8 @@ static void a_destroyed_key_leaves_no_material(void **state)
     for (size_t i = 0; i < KEK_BYTES; i++)
         assert_int_equal(k->key[i], 0);
     struct object object;
-    assert_int_equal(object_open(catalogue_record(&w->store.catalogue, entry_of_uid(w, uid)), &object), STATUS_OK);
+    assert_int_equal(object_open(catalogue_record(&w->store.catalogue, entry_of_uid(w, uid)), &object),
+                     STATUS_OK);
     assert_int_equal(object.wrapped_kek.len, 0);
     assert_int_equal(object.sealed_material.len, 0);
     assert_int_equal(do_get(w, uid, key), REASON_ITEM_NOT_FOUND);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* After a start the catalogue and the key manager's records are brought together; nothing living gets lost in it. */
+/* After a start the catalogue and the key manager's records are brought together; nothing living gets lost in
+ * it. */
 #include "support/story.h"
 
 #include "store/object.h"
@@ -185,7 +186,8 @@ static void keep_unseen_writes_again_what_the_key_manager_lost(void **state)
     world_free(w);
 }
 
-/* Damage in the local key manager's log: the journal still has the records, and they are written there again. */
+/* Damage in the local key manager's log: the journal still has the records, and they are written there again.
+ */
 static void a_damaged_local_log_is_written_again(void **state)
 {
     (void)state;
@@ -258,7 +260,8 @@ static void a_record_that_cannot_be_read_now_is_read_later(void **state)
         assert_int_equal(do_get(w, uids[i], key), REASON_NONE);
 }
 
-/* A GET fails while the next page is asked for, and that page answers before or after the pass has begun anew. */
+/* A GET fails while the next page is asked for, and that page answers before or after the pass has begun
+ * anew. */
 static void a_late_page_is_not_taken_for_the_first(void **state)
 {
     (void)state;
@@ -328,8 +331,8 @@ static void a_change_between_two_pages_is_not_a_removal(void **state)
 static void many_local_records_are_all_listed(void **state)
 {
     (void)state;
-    struct world *w =
-        world_new(&(struct world_options){.local = true, .settings = {.objects = 200, .record_bytes = 200000}});
+    struct world *w = world_new(
+        &(struct world_options){.local = true, .settings = {.objects = 200, .record_bytes = 200000}});
     static uint8_t uids[150][UUID_BYTES];
     uint8_t key[KEK_BYTES];
     assert_true(world_settle(w));

@@ -52,7 +52,8 @@ static void an_object_destroyed_while_a_get_waits_is_not_found(void **state)
     /* The key that arrives late stays nowhere. */
     fake_release(&w->fake, KEYMGR_UNWRAP);
     world_turns(w, 3);
-    assert_int_equal(w->store.keks.keks[catalogue_slot(&w->store.catalogue, entry_of_uid(w, uid))].phase, KEK_EMPTY);
+    assert_int_equal(w->store.keks.keks[catalogue_slot(&w->store.catalogue, entry_of_uid(w, uid))].phase,
+                     KEK_EMPTY);
     assert_int_equal(w->store.keks.in_flight, 0);
 }
 
@@ -379,7 +380,8 @@ static void a_full_key_manager_queue_only_delays(void **state)
     check_reason(w, 2, 0, REASON_NONE);
 }
 
-/* A change that failed is never a success, whatever happened to the object before its requester was asked again. */
+/* A change that failed is never a success, whatever happened to the object before its requester was asked
+ * again. */
 static void a_failure_is_not_hidden_by_the_next_change(void **state)
 {
     struct world *w = *state;

@@ -72,7 +72,8 @@ struct fake_record *fake_find(struct fake_keymgr *f, const uint8_t uid[UUID_BYTE
     return best;
 }
 
-struct fake_record *fake_put(struct fake_keymgr *f, const uint8_t uid[UUID_BYTES], uint32_t generation, struct span data)
+struct fake_record *fake_put(struct fake_keymgr *f, const uint8_t uid[UUID_BYTES], uint32_t generation,
+                             struct span data)
 {
     for (size_t i = 0; i < FAKE_RECORDS; i++) {
         struct fake_record *r = &f->records[i];
@@ -151,7 +152,8 @@ static void new_key(struct fake_keymgr *f, const struct fake_call *c, struct key
 
 static void unwrap(struct fake_keymgr *f, const struct fake_call *c, struct keymgr_answer *a)
 {
-    if (c->call.data.len != FAKE_WRAPPED || c->data[0] != 'W' || memcmp(c->data + 1, c->call.uid, UUID_BYTES) != 0) {
+    if (c->call.data.len != FAKE_WRAPPED || c->data[0] != 'W' ||
+        memcmp(c->data + 1, c->call.uid, UUID_BYTES) != 0) {
         a->result = KEYMGR_REFUSED;
         snprintf(a->why, sizeof a->why, "not wrapped for this Unique Identifier");
         return;

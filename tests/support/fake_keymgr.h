@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A key manager that does what a test tells it: each kind of call is answered at once, after some turns, never, or with
- * a failure. Records live in memory. Wrapping is a toy: the Unique Identifier beside the key mixed with a pad.
+ * A key manager that does what a test tells it: each kind of call is answered at once, after some turns,
+ * never, or with a failure. Records live in memory. Wrapping is a toy: the Unique Identifier beside the key
+ * mixed with a pad.
  */
 #ifndef HOLDFAST_TESTS_SUPPORT_FAKE_KEYMGR_H
 #define HOLDFAST_TESTS_SUPPORT_FAKE_KEYMGR_H
@@ -62,7 +63,8 @@ struct keymgr fake_keymgr(struct fake_keymgr *fake);
 /* Answers of this kind from now on. */
 void fake_answer(struct fake_keymgr *fake, enum keymgr_call_kind kind, enum keymgr_result result, int turns);
 /* The next `times` answers of this kind fail; then they are as before. */
-void fake_fail(struct fake_keymgr *fake, enum keymgr_call_kind kind, enum keymgr_result result, unsigned times);
+void fake_fail(struct fake_keymgr *fake, enum keymgr_call_kind kind, enum keymgr_result result,
+               unsigned times);
 /* The next answer of this kind is lost: the call takes place, the result says AWAY. */
 void fake_lose_answer(struct fake_keymgr *fake, enum keymgr_call_kind kind);
 /* Calls of this kind that are held back are answered. */

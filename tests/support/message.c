@@ -241,8 +241,8 @@ int answer_count(struct span answer)
 {
     struct ttlv_reader reader = ttlv_reader_over(answer);
     struct ttlv_item whole, item, count;
-    if (ttlv_next(&reader, &whole) != STATUS_OK || whole.tag != TAG_RESPONSE_MESSAGE || reader.at != reader.end ||
-        ttlv_check(answer, 16) != STATUS_OK)
+    if (ttlv_next(&reader, &whole) != STATUS_OK || whole.tag != TAG_RESPONSE_MESSAGE ||
+        reader.at != reader.end || ttlv_check(answer, 16) != STATUS_OK)
         return -1;
     reader = ttlv_enter(&whole);
     if (ttlv_next(&reader, &item) != STATUS_OK || item.tag != TAG_RESPONSE_HEADER ||

@@ -20,14 +20,15 @@ struct message {
 
 struct message_options {
     uint8_t minor;
-    int32_t maximum_response_size; /* 0: not sent */
+    int32_t maximum_response_size;              /* 0: not sent */
     enum batch_error_continuation continuation; /* 0: not sent */
 };
 
 void message_open(struct message *m, void *out, size_t cap, const struct message_options *options);
 /* Closes it and returns its length. */
 size_t message_close(struct message *m);
-/* Begins a Batch Item up to its Request Payload; its Unique Batch Item ID is its number, 8 bytes. Closes the one before. */
+/* Begins a Batch Item up to its Request Payload; its Unique Batch Item ID is its number, 8 bytes. Closes the
+ * one before. */
 void message_item(struct message *m, enum operation_code operation);
 
 /* Parts of payloads. */
@@ -44,8 +45,8 @@ void put_attribute_name(struct message *m, const char *value);
 void put_key_kind(struct message *m, int32_t bits, int32_t mask);
 
 /* Whole payloads. */
-void item_create(struct message *m, const char *name);              /* AES 256; name may be NULL */
-void item_get(struct message *m, const uint8_t *uid);               /* NULL: the ID Placeholder */
+void item_create(struct message *m, const char *name); /* AES 256; name may be NULL */
+void item_get(struct message *m, const uint8_t *uid);  /* NULL: the ID Placeholder */
 void item_get_wrapped(struct message *m, const uint8_t *uid, const uint8_t *with, uint32_t encoding);
 void item_uid(struct message *m, enum operation_code operation, const uint8_t *uid);
 void item_add_text(struct message *m, const uint8_t *uid, const char *name, const char *value);
@@ -68,7 +69,8 @@ struct answer_item {
     struct span payload; /* content of the Response Payload */
     bool has_payload;
 };
-/* The number of Batch Items; -1 when the answer is not a well-formed Response Message with the right Batch Count. */
+/* The number of Batch Items; -1 when the answer is not a well-formed Response Message with the right Batch
+ * Count. */
 int answer_count(struct span answer);
 struct answer_item answer_item(struct span answer, int number);
 /* The first item with this tag anywhere inside, depth first. */

@@ -404,9 +404,10 @@ void sim_disk_close_all(struct sim_disk *s)
         s->handles[i] = -1;
 }
 
-/* What stands in a sector of a file that grew there but never got its bytes: zeros, or what the blocks held before. */
-static void fill_unwritten(struct sim_disk *s, struct sim_file *f, size_t at, size_t len, enum sim_survival survival,
-                           uint64_t *seed)
+/* What stands in a sector of a file that grew there but never got its bytes: zeros, or what the blocks held
+ * before. */
+static void fill_unwritten(struct sim_disk *s, struct sim_file *f, size_t at, size_t len,
+                           enum sim_survival survival, uint64_t *seed)
 {
     memset(f->now + at, 0, len);
     if (survival != SIM_STALE)
@@ -437,7 +438,8 @@ static bool survives(enum sim_survival survival, bool named, uint64_t *seed)
     return false;
 }
 
-static void settle_file(struct sim_disk *s, struct sim_file *f, bool named, enum sim_survival survival, uint64_t *seed)
+static void settle_file(struct sim_disk *s, struct sim_file *f, bool named, enum sim_survival survival,
+                        uint64_t *seed)
 {
     size_t most = f->len > f->flushed_len ? f->len : f->flushed_len;
     if (most == 0)

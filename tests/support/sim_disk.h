@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A disk in memory that keeps apart what was flushed and what was only written. The power can be cut at any write,
- * flush, truncation, creation, rename or removal; then part of what was not flushed survives, chosen by a variant.
- * Calls can be made to fail.
+ * A disk in memory that keeps apart what was flushed and what was only written. The power can be cut at any
+ * write, flush, truncation, creation, rename or removal; then part of what was not flushed survives, chosen
+ * by a variant. Calls can be made to fail.
  */
 #ifndef HOLDFAST_TESTS_SUPPORT_SIM_DISK_H
 #define HOLDFAST_TESTS_SUPPORT_SIM_DISK_H
@@ -15,12 +15,22 @@ enum sim_survival {
     SIM_ALL,
     SIM_NAMES,   /* names, and lengths with zeros in place of bytes */
     SIM_BYTES,   /* bytes of files whose name was flushed; no names made since */
-    SIM_SECTORS, /* a random subset of 512-byte sectors and of lengths; a random number of the oldest changes of names */
+    SIM_SECTORS, /* a random subset of 512-byte sectors and of lengths; a random number of the oldest changes
+                    of names */
     SIM_STALE,   /* the same, and sectors that did not survive hold what another file held there before */
     SIM_VARIANTS
 };
 
-enum sim_call { SIM_OPEN = 1, SIM_READ = 2, SIM_WRITE = 4, SIM_TRUNCATE = 8, SIM_FLUSH = 16, SIM_RENAME = 32, SIM_REMOVE = 64, SIM_FLUSH_FOLDER = 128 };
+enum sim_call {
+    SIM_OPEN = 1,
+    SIM_READ = 2,
+    SIM_WRITE = 4,
+    SIM_TRUNCATE = 8,
+    SIM_FLUSH = 16,
+    SIM_RENAME = 32,
+    SIM_REMOVE = 64,
+    SIM_FLUSH_FOLDER = 128
+};
 
 struct sim_disk;
 
@@ -37,10 +47,12 @@ void sim_disk_power_on(struct sim_disk *sim, enum sim_survival survival, uint64_
 /* The process ends, the power stays: everything written is there. */
 void sim_disk_close_all(struct sim_disk *sim);
 
-/* Calls in this set of sim_call fail with `error` (an errno) after `after` more of them went well; `times` 0: for ever. */
+/* Calls in this set of sim_call fail with `error` (an errno) after `after` more of them went well; `times` 0:
+ * for ever. */
 void sim_disk_fail(struct sim_disk *sim, unsigned calls, int error, unsigned after, unsigned times);
 
-/* Direct access for tests. The file's bytes may be changed in place; *len is its length. NULL when there is none. */
+/* Direct access for tests. The file's bytes may be changed in place; *len is its length. NULL when there is
+ * none. */
 uint8_t *sim_disk_file(struct sim_disk *sim, const char *name, size_t *len);
 void sim_disk_set_length(struct sim_disk *sim, const char *name, size_t len);
 void sim_disk_put_file(struct sim_disk *sim, const char *name, const void *bytes, size_t len);

@@ -24,7 +24,8 @@ static inline int end_world(void **state)
 }
 
 /* A key whose KEK is not in memory. */
-static inline void cold_key(struct world *w, const char *name, uint8_t uid[UUID_BYTES], uint8_t key[KEK_BYTES])
+static inline void cold_key(struct world *w, const char *name, uint8_t uid[UUID_BYTES],
+                            uint8_t key[KEK_BYTES])
 {
     assert_int_equal(do_create(w, name, uid), REASON_NONE);
     assert_int_equal(do_get(w, uid, key), REASON_NONE);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The group of requests, with its flush before its answers, is the server's own code, taken in as it stands. */
+/* The group of requests, with its flush before its answers, is the server's own code, taken in as it stands.
+ */
 #define disk_start tame_unused_start
 #define disk_stop  tame_unused_stop
 #define disk_send  tame_unused_send

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The disk process without the process: the same code takes its requests from the same socket pair, in this process and
- * when the test says so.
+ * The disk process without the process: the same code takes its requests from the same socket pair, in this
+ * process and when the test says so.
  */
 #ifndef HOLDFAST_TESTS_SUPPORT_TAME_DISK_H
 #define HOLDFAST_TESTS_SUPPORT_TAME_DISK_H

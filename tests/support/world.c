@@ -67,8 +67,8 @@ bool world_open(struct world *w)
     for (int i = 0; i < WORLD_ASKERS; i++)
         ask_hang_up(w, i);
     if (w->options.local) {
-        if (local_open(w->local, w->options.settings.objects, &w->ops, &w->disk.disk, w->why, sizeof w->why) !=
-            STATUS_OK)
+        if (local_open(w->local, w->options.settings.objects, &w->ops, &w->disk.disk, w->why,
+                       sizeof w->why) != STATUS_OK)
             return false;
         keymgr = local_keymgr(w->local);
     }
@@ -79,7 +79,8 @@ bool world_open(struct world *w)
                                     .drafts = w->drafts,
                                     .material = w->material,
                                     .audit = &w->audit};
-    return store_open(&w->store, keymgr, &w->disk.disk, &w->ops, &w->log, w->now, w->why, sizeof w->why) == STATUS_OK;
+    return store_open(&w->store, keymgr, &w->disk.disk, &w->ops, &w->log, w->now, w->why, sizeof w->why) ==
+           STATUS_OK;
 }
 
 struct world *world_prepare(const struct world_options *options)
@@ -94,8 +95,9 @@ struct world *world_prepare(const struct world_options *options)
     w->now = (struct clock){.mono_ms = START_MS, .unix_s = START_S};
     w->sim = sim_disk_new();
     const char *log = getenv("WORLD_LOG_FILE"); /* to see what the server says */
-    w->log = (struct log){.fd = open(log != NULL ? log : "/dev/null", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600),
-                          .level = LOG_DEBUG};
+    w->log = (struct log){
+        .fd = open(log != NULL ? log : "/dev/null", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600),
+        .level = LOG_DEBUG};
     fake_init(&w->fake);
     for (int i = 0; i < WORLD_ASKERS; i++) {
         w->askers[i].options.minor = 4;
@@ -177,7 +179,8 @@ void world_wait(struct world *w, uint64_t ms)
 bool world_settle(struct world *w)
 {
     for (int i = 0; i < WORLD_PATIENCE; i++) {
-        bool spares = !lease_creates(&w->store.lease) || w->store.catalogue.count >= w->store.settings.objects;
+        bool spares =
+            !lease_creates(&w->store.lease) || w->store.catalogue.count >= w->store.settings.objects;
         for (size_t k = 0; k < SPARE_KEKS && !spares; k++)
             spares = w->store.spares[k].phase == SPARE_READY;
         if (store_complete(&w->store) && w->store.lease.state != LEASE_STARTING && spares)
@@ -278,13 +281,15 @@ enum result_reason do_uid(struct world *w, enum operation_code operation, const 
     return outcome(w);
 }
 
-enum result_reason do_add_text(struct world *w, const uint8_t uid[UUID_BYTES], const char *name, const char *value)
+enum result_reason do_add_text(struct world *w, const uint8_t uid[UUID_BYTES], const char *name,
+                               const char *value)
 {
     item_add_text(ask(w, 0), uid, name, value);
     return outcome(w);
 }
 
-enum result_reason do_modify_text(struct world *w, const uint8_t uid[UUID_BYTES], const char *name, const char *value)
+enum result_reason do_modify_text(struct world *w, const uint8_t uid[UUID_BYTES], const char *name,
+                                  const char *value)
 {
     item_modify_text(ask(w, 0), uid, name, value);
     return outcome(w);

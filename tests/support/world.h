@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A whole server without sockets to anybody: store, request machine, a clock that the test moves, a key manager that
- * does as it is told (or the local one), a disk in memory. Requests are in the hands of askers, who are resumed every
- * turn as suspended connections are.
+ * A whole server without sockets to anybody: store, request machine, a clock that the test moves, a key
+ * manager that does as it is told (or the local one), a disk in memory. Requests are in the hands of askers,
+ * who are resumed every turn as suspended connections are.
  */
 #ifndef HOLDFAST_TESTS_SUPPORT_WORLD_H
 #define HOLDFAST_TESTS_SUPPORT_WORLD_H
@@ -69,7 +69,8 @@ struct world *world_new(const struct world_options *options);
 /* The same, but for world_open: the disk can be prepared before. */
 struct world *world_prepare(const struct world_options *options);
 void world_free(struct world *world);
-/* The server ends and starts anew on the same disk and key manager. False with world->why when it refuses to. */
+/* The server ends and starts anew on the same disk and key manager. False with world->why when it refuses to.
+ */
 bool world_restart(struct world *world);
 /* Opens the store on what the disk has; part of world_new and world_restart. */
 bool world_open(struct world *world);
@@ -79,7 +80,8 @@ void world_turn(struct world *world);
 void world_turns(struct world *world, int turns);
 /* Moves the clock, in turns of at most a second. */
 void world_wait(struct world *world, uint64_t ms);
-/* Turns until the catalogue is complete, the lease decided and spares are there. False after WORLD_PATIENCE turns. */
+/* Turns until the catalogue is complete, the lease decided and spares are there. False after WORLD_PATIENCE
+ * turns. */
 bool world_settle(struct world *world);
 
 /* Begins a request; items follow (support/message.h), then ask_send. */
@@ -97,10 +99,12 @@ struct answer_item answered(const struct world *world, int asker, int item);
 enum result_reason do_create(struct world *world, const char *name, uint8_t uid[UUID_BYTES]);
 enum result_reason do_get(struct world *world, const uint8_t uid[UUID_BYTES], uint8_t key[KEK_BYTES]);
 enum result_reason do_uid(struct world *world, enum operation_code operation, const uint8_t uid[UUID_BYTES]);
-enum result_reason do_add_text(struct world *world, const uint8_t uid[UUID_BYTES], const char *name, const char *value);
+enum result_reason do_add_text(struct world *world, const uint8_t uid[UUID_BYTES], const char *name,
+                               const char *value);
 enum result_reason do_modify_text(struct world *world, const uint8_t uid[UUID_BYTES], const char *name,
                                   const char *value);
-enum result_reason do_revoke(struct world *world, const uint8_t uid[UUID_BYTES], enum revocation_reason_code code);
+enum result_reason do_revoke(struct world *world, const uint8_t uid[UUID_BYTES],
+                             enum revocation_reason_code code);
 enum result_reason do_locate(struct world *world, const char *name, uint8_t uid[UUID_BYTES], int *count);
 /* The text value of an attribute, into `out`; false when there is none. */
 bool text_of(struct world *world, const uint8_t uid[UUID_BYTES], const char *name, char *out, size_t cap);

@@ -421,9 +421,10 @@ static void posix_numbers(void **state)
 {
     struct bench *b = *state;
     struct disk_ops *o = &b->real;
-    static const char *const names[] = {"a-00000003.log",  "a-00000001.log", "a-00000010.log",    "a-1.log",
-                                        "a-00000002.logx", "aa-00000005.log", "b-00000004.log",   "a-0000000.log",
-                                        "a-0000000x.log",  "a-99999999.log",  "a-00000006.log.tmp"};
+    static const char *const names[] = {"a-00000003.log", "a-00000001.log",    "a-00000010.log",
+                                        "a-1.log",        "a-00000002.logx",   "aa-00000005.log",
+                                        "b-00000004.log", "a-0000000.log",     "a-0000000x.log",
+                                        "a-99999999.log", "a-00000006.log.tmp"};
     for (size_t i = 0; i < COUNT_OF(names); i++)
         o->close(o->self, o->open(o->self, names[i], true));
     assert_int_equal(o->next_number(o->self, "a", 0), 1);

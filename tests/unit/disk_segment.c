@@ -103,7 +103,8 @@ static void entry_is_as_documented(void **state)
     uint8_t out[32], covered[8 + 23];
     entry_write(&id, 0x01020304, 0x0506, span_of_text("abc"), span_of(NULL, 0), out);
     uint8_t wanted[28];
-    assert_int_equal(hex_bytes("00000003 01020304 deadbeef 0000000000000506 616263 0000000000", wanted, 28), 28);
+    assert_int_equal(hex_bytes("00000003 01020304 deadbeef 0000000000000506 616263 0000000000", wanted, 28),
+                     28);
     assert_memory_equal(out + 4, wanted, 28);
     memcpy(covered, id.marker, 8);
     memcpy(covered + 8, out + 4, 23);
@@ -162,7 +163,8 @@ static void a_length_that_lies_is_refused(void **state)
     static uint8_t out[2 * ENTRY_MAX];
     struct entry e;
     size_t size;
-    static const uint32_t lengths[] = {ENTRY_MAX - ENTRY_HEADER + 1, ENTRY_MAX, 0x7fffffff, 0xffffffff, 0xfffffff8};
+    static const uint32_t lengths[] = {ENTRY_MAX - ENTRY_HEADER + 1, ENTRY_MAX, 0x7fffffff, 0xffffffff,
+                                       0xfffffff8};
     for (size_t i = 0; i < COUNT_OF(lengths); i++) {
         entry_write(&id, 1, 5, span_of_text("x"), span_of(NULL, 0), out);
         set_crc(out + 4, lengths[i]);
@@ -272,7 +274,8 @@ static void offsets_lead_back_to_the_entries(void **state)
         struct entry there;
         size_t size;
         assert_int_equal(e.segment, 1);
-        assert_int_equal(entry_read(&l->id, span_of(l->file + e.offset, l->len - e.offset), &there, &size), STATUS_OK);
+        assert_int_equal(entry_read(&l->id, span_of(l->file + e.offset, l->len - e.offset), &there, &size),
+                         STATUS_OK);
         assert_int_equal(there.serial, e.serial);
         count++;
     }
@@ -396,7 +399,8 @@ static void another_format_version_is_refused_with_its_number(void **state)
     assert_int_equal(l->replay.last_segment, 7);
 }
 
-/* A client stores bytes that look like an entry; when the entry around them is damaged they must not come alive. */
+/* A client stores bytes that look like an entry; when the entry around them is damaged they must not come
+ * alive. */
 static void bytes_that_look_like_an_entry_do_not_pass_for_one(void **state)
 {
     struct log *l = *state;

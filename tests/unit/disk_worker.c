@@ -49,7 +49,8 @@ static int append(struct bench *b, const char *log, uint32_t number, uint32_t of
     return disk_worker_do(&b->worker, &q, span_of_text(text), b->out, &b->out_len);
 }
 
-static int simple(struct bench *b, enum disk_op op, const char *name, uint32_t number, uint32_t offset, uint32_t len)
+static int simple(struct bench *b, enum disk_op op, const char *name, uint32_t number, uint32_t offset,
+                  uint32_t len)
 {
     struct disk_request q = {.op = (uint32_t)op, .number = number, .offset = offset, .len = len};
     snprintf(q.name, sizeof q.name, "%s", name);
@@ -103,7 +104,7 @@ static void a_failed_write_gives_the_segment_up(void **state)
     assert_int_equal(append(b, "a", 1, SEGMENT_HEADER + 4, "bad, half written"), ENOSPC);
     assert_int_equal(append(b, "a", 1, SEGMENT_HEADER + 4, "next"), EIO);
     sim_disk_file(b->sim, "a-00000001.log", &len);
-    assert_int_equal(len, SEGMENT_HEADER + 4); /* the half is cut off */
+    assert_int_equal(len, SEGMENT_HEADER + 4);          /* the half is cut off */
     assert_int_equal(disk_worker_flush(&b->worker), 0); /* what was good is flushed all the same */
     assert_int_equal(segment(b, "a", 2), 0);
     assert_int_equal(append(b, "a", 2, SEGMENT_HEADER, "next"), 0);

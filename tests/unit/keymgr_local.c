@@ -99,7 +99,8 @@ static struct keymgr_answer unwrap(struct bench *b, uint8_t uid, const uint8_t *
     return call(b, &(struct keymgr_call){.kind = KEYMGR_UNWRAP, .uid = {uid}, .data = span_of(wrapped, len)});
 }
 
-static void put(struct bench *b, uint8_t uid, uint32_t generation, const char *text, uint8_t id[RECORD_ID_BYTES])
+static void put(struct bench *b, uint8_t uid, uint32_t generation, const char *text,
+                uint8_t id[RECORD_ID_BYTES])
 {
     struct keymgr_answer a = call(b, &(struct keymgr_call){.kind = KEYMGR_PUT,
                                                            .ticket = 5,
@@ -145,8 +146,8 @@ static void new_keys_are_random_and_open_only_for_their_identifier(void **state)
     again(b);
     back = unwrap(b, 1, wrapped, len);
     assert_memory_equal(back.key, a.key, KEK_BYTES);
-    struct keymgr_answer same = call(
-        b, &(struct keymgr_call){.kind = KEYMGR_REWRAP, .uid = {1}, .data = span_of(wrapped, len)});
+    struct keymgr_answer same =
+        call(b, &(struct keymgr_call){.kind = KEYMGR_REWRAP, .uid = {1}, .data = span_of(wrapped, len)});
     assert_int_equal(same.result, KEYMGR_OK);
     assert_int_equal(same.data.len, len);
 }
@@ -299,7 +300,8 @@ static void a_record_that_the_disk_refuses_is_not_there(void **state)
     put(b, 1, 1, "r", id);
     for (int flush = 0; flush < 2; flush++) {
         sim_disk_fail(b->sim, flush ? SIM_FLUSH : SIM_WRITE, ENOSPC, 0, 1);
-        struct keymgr_call c = {.kind = KEYMGR_PUT, .uid = {2}, .generation = 1, .data = span_of_text("refused")};
+        struct keymgr_call c = {
+            .kind = KEYMGR_PUT, .uid = {2}, .generation = 1, .data = span_of_text("refused")};
         struct keymgr_answer a = call(b, &c);
         assert_int_equal(a.result, KEYMGR_AWAY);
         assert_int_equal(local_record_count(b->local), 1);
@@ -452,7 +454,8 @@ static void a_record_removed_while_it_is_copied_does_not_come_back(void **state)
             sim_disk_power_on(b->sim, SIM_ALL, 1);
             again(b);
             if (removed && by_id(b, KEYMGR_GET, 1, victim).result != KEYMGR_NO_RECORD)
-                fail_msg("removed after %d turns, power lost %d turns later: the record is back", when, until);
+                fail_msg("removed after %d turns, power lost %d turns later: the record is back", when,
+                         until);
             assert_int_equal(teardown(&own), 0);
         }
 }

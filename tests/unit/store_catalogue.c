@@ -43,7 +43,8 @@ static struct span record_of(const uint8_t uid[UUID_BYTES], const char *names, e
         struct ttlv_writer w = ttlv_writer_over(value, sizeof value);
         ttlv_put_text(&w, TAG_NAME_VALUE, span_of(names, n));
         ttlv_put_enumeration(&w, TAG_NAME_TYPE, 1);
-        draft_set(&d, attribute_by_tag(TAG_NAME), span_of(NULL, 0), index++, TTLV_STRUCTURE, span_of(value, w.len));
+        draft_set(&d, attribute_by_tag(TAG_NAME), span_of(NULL, 0), index++, TTLV_STRUCTURE,
+                  span_of(value, w.len));
         names += n + (names[n] == ',');
     }
     assert_int_equal(draft_end(&d), STATUS_OK);
@@ -51,7 +52,8 @@ static struct span record_of(const uint8_t uid[UUID_BYTES], const char *names, e
 }
 
 /* What the store does for a change: the next record, its names; then it becomes the record. */
-static enum status propose(struct catalogue *c, struct catalogue_entry *e, const char *names, enum state state)
+static enum status propose(struct catalogue *c, struct catalogue_entry *e, const char *names,
+                           enum state state)
 {
     struct span record = record_of(e->uid, names, state);
     e->next = arena_put(&c->arena, record);

@@ -247,8 +247,8 @@ static void emptying_keeps_everything(void **state)
     assert_int_equal(object_open(catalogue_record(&h->w->store.catalogue, e), &o), STATUS_OK);
     draft_from(&d, &o, h->w->store.node);
     assert_int_equal(draft_end(&d), STATUS_OK);
-    assert_int_equal(store_propose(&h->w->store, catalogue_handle(&h->w->store.catalogue, e), span_of(d.bytes, d.len), 0,
-                                   COMMIT_JOURNAL, &number),
+    assert_int_equal(store_propose(&h->w->store, catalogue_handle(&h->w->store.catalogue, e),
+                                   span_of(d.bytes, d.len), 0, COMMIT_JOURNAL, &number),
                      STATUS_OK); /* the first append after the start: now there is a segment to copy to */
     world_turns(h->w, 100);
     assert_in_range(sim_disk_count(h->w->sim, JOURNAL_LOG), 2, 6);
@@ -256,7 +256,15 @@ static void emptying_keeps_everything(void **state)
     assert_null(sim_disk_file(h->w->sim, "journal-00000001.log", &len));
     for (int round = 0; round < 2; round++) {
         for (uint8_t i = 1; i <= 10; i++)
-            check(h, i, i == 3 || i == 9 ? 2 : i == 5 ? 10 : 1, 0, i == 3 ? "second" : i == 5 ? "changing" : i == 4 ? NULL : "first");
+            check(h, i,
+                  i == 3 || i == 9 ? 2
+                  : i == 5         ? 10
+                                   : 1,
+                  0,
+                  i == 3   ? "second"
+                  : i == 5 ? "changing"
+                  : i == 4 ? NULL
+                           : "first");
         assert_true(world_restart(h->w));
     }
 }

@@ -95,8 +95,8 @@ static void gone_is_revoked_at_once_and_comes_back_alone(void **state)
         assert_true(answer(&b, KEYMGR_ROOT_GONE));
         check(&b, LEASE_REVOKED, false, false);
         assert_true(b.lease.next_check_ms < b.now.mono_ms + CHECK_MS); /* it keeps asking, sooner */
-        assert_false(answer(&b, KEYMGR_ROOT_GONE)); /* once is enough */
-        assert_false(answer(&b, KEYMGR_AWAY));      /* silence does not undo a refusal */
+        assert_false(answer(&b, KEYMGR_ROOT_GONE));                    /* once is enough */
+        assert_false(answer(&b, KEYMGR_AWAY));                         /* silence does not undo a refusal */
         check(&b, LEASE_REVOKED, false, false);
         assert_false(answer(&b, KEYMGR_DENIED));
         check(&b, LEASE_REVOKED, false, false);

@@ -8,7 +8,8 @@ static const uint8_t node[NODE_BYTES] = {1, 2, 3, 4, 5, 6, 7, 8};
 
 static struct object_head some_head(enum object_type type)
 {
-    struct object_head head = {.type = type, .state = STATE_PRE_ACTIVE, .flags = OBJECT_FRESH, .generation = 1};
+    struct object_head head = {
+        .type = type, .state = STATE_PRE_ACTIVE, .flags = OBJECT_FRESH, .generation = 1};
     for (unsigned i = 0; i < UUID_BYTES; i++)
         head.uid[i] = (uint8_t)(0xa0 + i);
     memcpy(head.node, node, NODE_BYTES);
