@@ -214,6 +214,7 @@ static void accept_console(struct server *s)
 
 void control_turn(struct server *s, bool connecting, const struct pollfd fds[CONTROL_SLOTS])
 {
+    clients_file_turn(s);
     for (size_t i = 0; i < CONTROL_SLOTS; i++) {
         struct control_conn *c = &s->controls[i];
         if (c->fd < 0)

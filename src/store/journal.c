@@ -65,8 +65,9 @@ static void replay_put(struct store *s, const struct entry *in)
     if (e == NULL && ref != 0)
         e = catalogue_add(&s->catalogue, object.head.uid);
     if (e == NULL || ref == 0) {
-        log_write(s->log, LOG_ERROR, "journal",
-                  "the catalogue is too small for the journal; raise store objects");
+        if (ref != 0)
+            arena_drop(&s->catalogue.arena, ref, record.len);
+        s->too_small = true;
         return;
     }
     if (e->record != 0) {

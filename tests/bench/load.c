@@ -14,12 +14,12 @@ int main(int argc, char **argv)
         const char *mode;
         int (*run)(const struct options *o);
     } modes[] = {
-        {"get", exchange_run},         {"echo", exchange_run},
-        {"create", exchange_run},      {"locate-name", exchange_run},
-        {"locate-uid", exchange_run},  {"fill", exchange_run},
-        {"describe", exchange_run},
-        {"handshake", handshakes_run}, {"resume", handshakes_run},
-        {"storm", storm_run},          {"hold", hold_run},
+        {"get", exchange_run},        {"echo", exchange_run},
+        {"create", exchange_run},     {"locate-name", exchange_run},
+        {"locate-uid", exchange_run}, {"fill", exchange_run},
+        {"describe", exchange_run},   {"handshake", handshakes_run},
+        {"resume", handshakes_run},   {"storm", storm_run},
+        {"hold", hold_run},
     };
     struct options o;
     options_read(&o, argc, argv);
