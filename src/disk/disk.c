@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -17,6 +18,7 @@
 #define GROUP_MAX 64
 
 _Static_assert(GROUP_MAX <= DISK_QUEUE, "a group is part of the queue");
+_Static_assert(sizeof(struct disk_request) % 8 == 0, "the bytes that follow are aligned");
 
 struct packet {
     union {
@@ -37,43 +39,51 @@ static void send_reply(int fd, const struct disk_reply *reply, const uint8_t *by
     }
 }
 
-/* Takes requests until none is there, does them, flushes once, answers. False when the server has closed its
- * end. */
-static bool do_group(struct disk_worker *worker, int fd)
-{
-    _Static_assert(sizeof(struct disk_request) % 8 == 0, "bytes follow aligned");
+/* What passes through the disk process: mostly ciphertext, but the local root key too, so it is locked and
+ * wiped. */
+struct child {
+    struct disk_worker worker;
     struct disk_reply replies[GROUP_MAX];
     struct packet packet;
     uint8_t out[DISK_BYTES_MAX];
+};
+
+/* Takes requests until none is there, does them, flushes once, answers. False when the server has closed its
+ * end. */
+static bool do_group(struct child *c, int fd)
+{
     size_t count = 0, out_len = 0;
     bool open = true;
     while (count < GROUP_MAX && out_len == 0) {
-        ssize_t n = recv(fd, &packet, sizeof packet, count == 0 ? 0 : MSG_DONTWAIT);
+        ssize_t n = recv(fd, &c->packet, sizeof c->packet, count == 0 ? 0 : MSG_DONTWAIT);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
             open = n < 0 && count != 0;
             break;
         }
-        const struct disk_request *q = &packet.head.request;
-        size_t len = (size_t)n - sizeof packet.head;
-        int error = disk_worker_do(worker, q, span_of(packet.bytes, len), out, &out_len);
-        replies[count++] = (struct disk_reply){.ticket = q->ticket, .error = error, .len = (uint32_t)out_len};
+        const struct disk_request *q = &c->packet.head.request;
+        size_t len = (size_t)n - sizeof c->packet.head;
+        int error = disk_worker_do(&c->worker, q, span_of(c->packet.bytes, len), c->out, &out_len);
+        c->replies[count++] =
+            (struct disk_reply){.ticket = q->ticket, .error = error, .len = (uint32_t)out_len};
     }
-    int error = disk_worker_flush(worker);
+    int error = disk_worker_flush(&c->worker);
     for (size_t i = 0; i < count; i++) {
-        if (replies[i].error == 0)
-            replies[i].error = error;
-        send_reply(fd, &replies[i], out);
+        if (c->replies[i].error == 0)
+            c->replies[i].error = error;
+        send_reply(fd, &c->replies[i], c->out);
     }
-    wipe(out, out_len);
+    wipe(c->out, out_len);
     return open;
 }
 
 _Noreturn static void child_main(int fd, const struct disk_ops *ops)
 {
-    struct disk_worker worker;
-    disk_worker_init(&worker, ops);
+    struct child child;
+    memset(&child, 0, sizeof child);
+    mlock(&child, sizeof child); /* as far as the system allows; the server itself insists */
+    disk_worker_init(&child.worker, ops);
     /* Ctrl-C reaches the whole group; what the server still sends has to be written. It ends when the server
      * does. */
     signal(SIGINT, SIG_IGN);
@@ -81,7 +91,7 @@ _Noreturn static void child_main(int fd, const struct disk_ops *ops)
     prctl(PR_SET_NAME, "holdfast-disk");
     prctl(PR_SET_DUMPABLE, 0);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    while (do_group(&worker, fd))
+    while (do_group(&child, fd))
         continue;
     _exit(0);
 }

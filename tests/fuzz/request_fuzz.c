@@ -129,7 +129,8 @@ static void check_inside(struct span in, uint8_t minor, bool note_uids)
     struct ttlv_reader reader = ttlv_reader_over(in);
     struct ttlv_item item;
     while (ttlv_next(&reader, &item) == STATUS_OK) {
-        need(tag_since(item.tag) <= minor, "a field of a later version in an answer");
+        if (tag_since(item.tag) > minor)
+            need(false, tag_name(item.tag)); /* a field of a later version in an answer */
         if (note_uids && item.tag == TAG_UNIQUE_IDENTIFIER && item.type == TTLV_TEXT_STRING &&
             item.value.len == UUID_TEXT && made_count < 64)
             memcpy(made[made_count++], item.value.ptr, UUID_TEXT);

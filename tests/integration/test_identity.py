@@ -103,6 +103,7 @@ class Strangers(unittest.TestCase):
         self.assertTrue(refused(self.server, None))
 
     def test_bare_connections_are_no_event(self):
+        self.server.wait_until_ready()
         log = len(self.server.log())
         for _ in range(20):
             client.plain_socket(self.server).close()
@@ -126,12 +127,12 @@ class Strangers(unittest.TestCase):
         self.assertEqual(world.wait_for(lambda: self.server.figures()["without one"], "it is counted"), 1)
 
     def test_both_thumbprints_are_shown_and_logged(self):
-        for text in (self.server.console("show", "status"), self.server.log()):
+        for text in (self.server.console("show", "status").upper(), self.server.log().upper()):
             for kind in ("rsa", "ec"):
                 der = server_certificate(self.server, kind)
                 for digest in (hashlib.sha1(der), hashlib.sha256(der)):
                     colons = ":".join("%02X" % byte for byte in digest.digest())
-                    self.assertIn("%s Fingerprint=%s" % (digest.name, colons), text)
+                    self.assertIn("%s FINGERPRINT=%s" % (digest.name.upper(), colons), text)
 
 
 class Enrolled(unittest.TestCase):
@@ -290,14 +291,16 @@ class Console(unittest.TestCase):
         self.assertIn("New, TLSv1.2", printed)
 
     def test_removed_client_under_way(self):
-        """What is open may end; it must not be another's."""
+        """What is open ends or is refused; it must not become another's."""
         self.add()
         with Connection(self.server, self.guest) as connection:
             uid = connection.create()
             self.server.console("client", "remove", "guest")
             self.server.console("client", "add", "next", world.identity("p256", "prime256v1").cert)
             try:
-                connection.get(uid)
+                answer = connection.one(client.GET, client.uid_field(uid))
+                self.assertEqual((answer.status, answer.reason),
+                                 (client.FAILED, client.AUTHENTICATION_NOT_SUCCESSFUL))
             except client.Closed:
                 pass
         clients = self.server.console("show", "clients")

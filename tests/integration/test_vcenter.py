@@ -229,6 +229,7 @@ class Encrypting(unittest.TestCase):
 
     def test_poll(self):
         """Every five minutes, for each server: a bare handshake, then Discover Versions twice."""
+        self.server.wait_until_ready()
         before = self.server.figures()
         log = len(self.server.log())
         for _ in range(10):

@@ -4,6 +4,7 @@
 import atexit
 import base64
 import contextlib
+import fcntl
 import hashlib
 import os
 import re
@@ -220,6 +221,22 @@ class Server:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(PATIENCE)
+        wait_for(self._folder_is_free, "the disk process has ended too")
+
+    def _folder_is_free(self):
+        """Whether nobody holds the lock of the state folder, which the disk process has too."""
+        number = os.open(self.state, os.O_RDONLY)
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(number)
+        return True
+
+    def wait_until_ready(self):
+        """Wait for the state READY, which comes a moment after it serves."""
+        wait_for(lambda: "State            READY" in self.console("show", "status"), "the state is READY")
 
     def running(self):
         """Whether the process is there."""

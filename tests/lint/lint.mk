@@ -3,7 +3,7 @@
 # says beside it. Not position-independent, so that constant tables with pointers count as constant.
 out := build/tests/lint
 cc := build/vendor/x86_64/cc
-flags := -std=c11 -O1 -fno-pie -Wall -Wextra -Wconversion -Wswitch-enum -Wvla -Wshadow -Wstrict-prototypes -Werror \
+flags := -std=c11 -O2 -fno-pie -Wall -Wextra -Wconversion -Wswitch-enum -Wvla -Wshadow -Wstrict-prototypes -Werror \
 	-Isrc -MMD -MP
 sources := $(wildcard src/*.c src/*/*.c)
 objects := $(patsubst %.c,$(out)/%.o,$(sources))

@@ -219,72 +219,71 @@ static void lone_enumerations_are_known(void **state)
     check_read("Attribute{ AttributeName=t:\"Object Type\" AttributeValue=e:9 }", 1, REASON_INVALID_FIELD);
 }
 
+static const struct {
+    const char *text;
+    uint8_t since; /* 255: never */
+} structures[] = {
+    {"Name\" AttributeValue{ NameValue=t:\"a\" NameType=e:1 } }", 0},
+    {"Name\" AttributeValue{ NameValue=t:\"a\" NameType=e:3 } }", 255},
+    {"Name\" AttributeValue{ NameType=e:1 NameValue=t:\"a\" } }", 255},
+    {"Name\" AttributeValue{ NameValue=t:\"a\" } }", 255},
+    {"Name\" AttributeValue{ NameType=e:1 } }", 255},
+    {"Name\" AttributeValue{ NameValue=x:00 NameType=e:1 } }", 255},
+    {"Name\" AttributeValue{ NameValue=t:\"a\" NameType=e:1 NameType=e:1 } }", 255},
+    {"Name\" AttributeValue{ NameValue=t:\"a\" NameType=e:1 540001=i:1 } }", 255},
+    {"Name\" AttributeValue{ } }", 255},
+    {"Link\" AttributeValue{ LinkType=e:0x101 LinkedObjectIdentifier=t:\"1\" } }", 0},
+    {"Link\" AttributeValue{ LinkType=e:0x108 LinkedObjectIdentifier=t:\"1\" } }", 2},
+    {"Link\" AttributeValue{ LinkType=e:0x10C LinkedObjectIdentifier=t:\"1\" } }", 4},
+    {"Link\" AttributeValue{ LinkType=e:0x10E LinkedObjectIdentifier=t:\"1\" } }", 255},
+    {"Application Specific Information\" AttributeValue{ ApplicationNamespace=t:\"a\" } }", 0},
+    {"Application Specific Information\" AttributeValue{ ApplicationNamespace=t:\"a\" "
+     "ApplicationData=t:\"b\" } }",
+     0},
+    {"Application Specific Information\" AttributeValue{ ApplicationData=t:\"b\" } }", 255},
+    {"Usage Limits\" AttributeValue{ UsageLimitsTotal=l:10 UsageLimitsUnit=e:1 } }", 0},
+    {"Usage Limits\" AttributeValue{ UsageLimitsTotal=l:10 UsageLimitsCount=l:10 UsageLimitsUnit=e:2 } }", 0},
+    {"Usage Limits\" AttributeValue{ UsageLimitsTotal=l:10 UsageLimitsUnit=e:3 } }", 255},
+    {"Usage Limits\" AttributeValue{ UsageLimitsTotal=l:10 } }", 255},
+    {"Usage Limits\" AttributeValue{ UsageLimitsTotal=i:10 UsageLimitsUnit=e:1 } }", 255},
+    {"Revocation Reason\" AttributeValue{ RevocationReasonCode=e:2 RevocationMessage=t:\"a\" } }", 0},
+    {"Digest\" AttributeValue{ HashingAlgorithm=e:6 DigestValue=x:00 } }", 0},
+    {"Digest\" AttributeValue{ HashingAlgorithm=e:6 DigestValue=x:00 KeyFormatType=e:1 } }", 1},
+    {"Cryptographic Parameters\" AttributeValue{ } }", 0},
+    {"Cryptographic Parameters\" AttributeValue{ BlockCipherMode=e:1 PaddingMethod=e:3 "
+     "HashingAlgorithm=e:6 KeyRoleType=e:3 } }",
+     0},
+    {"Cryptographic Parameters\" AttributeValue{ BlockCipherMode=e:0x12 } }", 4},
+    {"Cryptographic Parameters\" AttributeValue{ DigitalSignatureAlgorithm=e:5 } }", 2},
+    {"Cryptographic Parameters\" AttributeValue{ CryptographicAlgorithm=e:3 RandomIV=b:1 IVLength=i:96 "
+     "TagLength=i:16 "
+     "FixedFieldLength=i:1 InvocationFieldLength=i:1 CounterLength=i:1 InitialCounterValue=i:1 } }",
+     2},
+    {"Cryptographic Parameters\" AttributeValue{ SaltLength=i:1 MaskGenerator=e:1 "
+     "MaskGeneratorHashingAlgorithm=e:6 "
+     "PSource=x:00 TrailerField=i:1 } }",
+     4},
+    {"Cryptographic Parameters\" AttributeValue{ MaskGenerator=e:2 } }", 255},
+    {"Cryptographic Parameters\" AttributeValue{ PaddingMethod=e:3 BlockCipherMode=e:1 } }", 255},
+    {"Alternative Name\" AttributeValue{ AlternativeNameValue=t:\"a\" AlternativeNameType=e:7 } }", 2},
+    {"Alternative Name\" AttributeValue{ AlternativeNameValue=t:\"a\" AlternativeNameType=e:8 } }", 255},
+    {"Key Value Location\" AttributeValue{ KeyValueLocationValue=t:\"a\" KeyValueLocationType=e:2 } }", 2},
+    {"Random Number Generator\" AttributeValue{ RNGAlgorithm=e:3 CryptographicAlgorithm=e:3 "
+     "CryptographicLength=i:256 "
+     "HashingAlgorithm=e:6 DRBGAlgorithm=e:5 RecommendedCurve=e:1 FIPS186Variation=e:1 "
+     "PredictionResistance=b:1 } }",
+     3},
+    {"Random Number Generator\" AttributeValue{ CryptographicAlgorithm=e:3 } }", 255},
+};
+
 static void structures_have_the_fields_of_their_version(void **state)
 {
     (void)state;
-    static const struct {
-        const char *text;
-        uint8_t since; /* 255: never */
-    } cases[] = {
-        {"Name\" AttributeValue{ NameValue=t:\"a\" NameType=e:1 } }", 0},
-        {"Name\" AttributeValue{ NameValue=t:\"a\" NameType=e:3 } }", 255},
-        {"Name\" AttributeValue{ NameType=e:1 NameValue=t:\"a\" } }", 255},
-        {"Name\" AttributeValue{ NameValue=t:\"a\" } }", 255},
-        {"Name\" AttributeValue{ NameType=e:1 } }", 255},
-        {"Name\" AttributeValue{ NameValue=x:00 NameType=e:1 } }", 255},
-        {"Name\" AttributeValue{ NameValue=t:\"a\" NameType=e:1 NameType=e:1 } }", 255},
-        {"Name\" AttributeValue{ NameValue=t:\"a\" NameType=e:1 540001=i:1 } }", 255},
-        {"Name\" AttributeValue{ } }", 255},
-        {"Link\" AttributeValue{ LinkType=e:0x101 LinkedObjectIdentifier=t:\"1\" } }", 0},
-        {"Link\" AttributeValue{ LinkType=e:0x108 LinkedObjectIdentifier=t:\"1\" } }", 2},
-        {"Link\" AttributeValue{ LinkType=e:0x10C LinkedObjectIdentifier=t:\"1\" } }", 4},
-        {"Link\" AttributeValue{ LinkType=e:0x10E LinkedObjectIdentifier=t:\"1\" } }", 255},
-        {"Application Specific Information\" AttributeValue{ ApplicationNamespace=t:\"a\" } }", 0},
-        {"Application Specific Information\" AttributeValue{ ApplicationNamespace=t:\"a\" "
-         "ApplicationData=t:\"b\" } }",
-         0},
-        {"Application Specific Information\" AttributeValue{ ApplicationData=t:\"b\" } }", 255},
-        {"Usage Limits\" AttributeValue{ UsageLimitsTotal=l:10 UsageLimitsUnit=e:1 } }", 0},
-        {"Usage Limits\" AttributeValue{ UsageLimitsTotal=l:10 UsageLimitsCount=l:10 UsageLimitsUnit=e:2 } }",
-         0},
-        {"Usage Limits\" AttributeValue{ UsageLimitsTotal=l:10 UsageLimitsUnit=e:3 } }", 255},
-        {"Usage Limits\" AttributeValue{ UsageLimitsTotal=l:10 } }", 255},
-        {"Usage Limits\" AttributeValue{ UsageLimitsTotal=i:10 UsageLimitsUnit=e:1 } }", 255},
-        {"Revocation Reason\" AttributeValue{ RevocationReasonCode=e:2 RevocationMessage=t:\"a\" } }", 0},
-        {"Digest\" AttributeValue{ HashingAlgorithm=e:6 DigestValue=x:00 } }", 0},
-        {"Digest\" AttributeValue{ HashingAlgorithm=e:6 DigestValue=x:00 KeyFormatType=e:1 } }", 1},
-        {"Cryptographic Parameters\" AttributeValue{ } }", 0},
-        {"Cryptographic Parameters\" AttributeValue{ BlockCipherMode=e:1 PaddingMethod=e:3 "
-         "HashingAlgorithm=e:6 KeyRoleType=e:3 } }",
-         0},
-        {"Cryptographic Parameters\" AttributeValue{ BlockCipherMode=e:0x12 } }", 4},
-        {"Cryptographic Parameters\" AttributeValue{ DigitalSignatureAlgorithm=e:5 } }", 2},
-        {"Cryptographic Parameters\" AttributeValue{ CryptographicAlgorithm=e:3 RandomIV=b:1 IVLength=i:96 "
-         "TagLength=i:16 "
-         "FixedFieldLength=i:1 InvocationFieldLength=i:1 CounterLength=i:1 InitialCounterValue=i:1 } }",
-         2},
-        {"Cryptographic Parameters\" AttributeValue{ SaltLength=i:1 MaskGenerator=e:1 "
-         "MaskGeneratorHashingAlgorithm=e:6 "
-         "PSource=x:00 TrailerField=i:1 } }",
-         4},
-        {"Cryptographic Parameters\" AttributeValue{ MaskGenerator=e:2 } }", 255},
-        {"Cryptographic Parameters\" AttributeValue{ PaddingMethod=e:3 BlockCipherMode=e:1 } }", 255},
-        {"Alternative Name\" AttributeValue{ AlternativeNameValue=t:\"a\" AlternativeNameType=e:7 } }", 2},
-        {"Alternative Name\" AttributeValue{ AlternativeNameValue=t:\"a\" AlternativeNameType=e:8 } }", 255},
-        {"Key Value Location\" AttributeValue{ KeyValueLocationValue=t:\"a\" KeyValueLocationType=e:2 } }",
-         2},
-        {"Random Number Generator\" AttributeValue{ RNGAlgorithm=e:3 CryptographicAlgorithm=e:3 "
-         "CryptographicLength=i:256 "
-         "HashingAlgorithm=e:6 DRBGAlgorithm=e:5 RecommendedCurve=e:1 FIPS186Variation=e:1 "
-         "PredictionResistance=b:1 } }",
-         3},
-        {"Random Number Generator\" AttributeValue{ CryptographicAlgorithm=e:3 } }", 255},
-    };
-    for (size_t i = 0; i < COUNT_OF(cases); i++)
+    for (size_t i = 0; i < COUNT_OF(structures); i++)
         for (uint8_t minor = 0; minor <= KMIP_MINOR_MAX; minor++) {
             char text[500];
-            snprintf(text, sizeof text, "Attribute{ AttributeName=t:\"%s", cases[i].text);
-            check_read(text, minor, minor >= cases[i].since ? REASON_NONE : REASON_INVALID_FIELD);
+            snprintf(text, sizeof text, "Attribute{ AttributeName=t:\"%s", structures[i].text);
+            check_read(text, minor, minor >= structures[i].since ? REASON_NONE : REASON_INVALID_FIELD);
         }
 }
 

@@ -127,6 +127,22 @@ static void a_header_has_eight_bytes(void **state)
     check_malformed("420020 06 00000008 00000000000001");
 }
 
+/* KMIP 1.4 s9.1.1.1 */
+static void tags_begin_with_42_or_54(void **state)
+{
+    (void)state;
+    struct ttlv_item item;
+    uint8_t *copy;
+    assert_int_equal(next_of("54FFFF 07 00000000", &item, &copy), STATUS_OK);
+    assert_int_equal(item.tag, 0x54ffff);
+    free(copy);
+    check_malformed("410020 07 00000000");
+    check_malformed("430020 07 00000000");
+    check_malformed("000020 07 00000000");
+    check_malformed("000000 00 00000000");
+    check_malformed("FF0020 07 00000000");
+}
+
 /* KMIP 1.4 s9.1.1.2 */
 static void there_are_ten_types(void **state)
 {
@@ -404,16 +420,17 @@ static void the_first_error_stays(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_the_examples),       cmocka_unit_test(numbers_have_signs),
-        cmocka_unit_test(empty_values_are_legal),   cmocka_unit_test(ends_behind_the_last),
-        cmocka_unit_test(a_header_has_eight_bytes), cmocka_unit_test(there_are_ten_types),
-        cmocka_unit_test(lengths_fit_their_types),  cmocka_unit_test(values_stay_in_their_room),
-        cmocka_unit_test(padding_is_zeros),         cmocka_unit_test(booleans_are_zero_or_one),
-        cmocka_unit_test(text_is_utf8_without_nul), cmocka_unit_test(walks_no_deeper_than_asked),
-        cmocka_unit_test(walks_everything_inside),  cmocka_unit_test(fields_stand_in_order),
-        cmocka_unit_test(fields_have_to_be_there),  cmocka_unit_test(fields_have_their_type),
-        cmocka_unit_test(fields_stand_once),        cmocka_unit_test(nothing_is_left_unread),
-        cmocka_unit_test(peeking_and_any_type),     cmocka_unit_test(the_first_error_stays),
+        cmocka_unit_test(reads_the_examples),         cmocka_unit_test(numbers_have_signs),
+        cmocka_unit_test(empty_values_are_legal),     cmocka_unit_test(ends_behind_the_last),
+        cmocka_unit_test(a_header_has_eight_bytes),   cmocka_unit_test(tags_begin_with_42_or_54),
+        cmocka_unit_test(there_are_ten_types),        cmocka_unit_test(lengths_fit_their_types),
+        cmocka_unit_test(values_stay_in_their_room),  cmocka_unit_test(padding_is_zeros),
+        cmocka_unit_test(booleans_are_zero_or_one),   cmocka_unit_test(text_is_utf8_without_nul),
+        cmocka_unit_test(walks_no_deeper_than_asked), cmocka_unit_test(walks_everything_inside),
+        cmocka_unit_test(fields_stand_in_order),      cmocka_unit_test(fields_have_to_be_there),
+        cmocka_unit_test(fields_have_their_type),     cmocka_unit_test(fields_stand_once),
+        cmocka_unit_test(nothing_is_left_unread),     cmocka_unit_test(peeking_and_any_type),
+        cmocka_unit_test(the_first_error_stays),
     };
     return cmocka_run_group_tests_name("ttlv/reader", tests, NULL, NULL);
 }
