@@ -26,6 +26,8 @@
 
 #define CONFIG_BYTES 65536
 #define BACKLOG      512
+/* tenths of a second to wait for the state folder */
+#define LOCK_TRIES 50
 
 /* ---- configuration ---- */
 
@@ -257,7 +259,11 @@ static bool open_folder(struct server *s, char *why, size_t cap)
         snprintf(why, cap, "state folder %s: %s", s->config.state_folder, strerror(errno));
         return false;
     }
-    if (flock(s->folder_fd, LOCK_EX | LOCK_NB) != 0) {
+    /* The disk process of a server that was killed still writes what it was given; it ends in a moment. */
+    int tries = 0;
+    while (flock(s->folder_fd, LOCK_EX | LOCK_NB) != 0 && tries++ < LOCK_TRIES)
+        poll(NULL, 0, 100);
+    if (tries > LOCK_TRIES) {
         snprintf(why, cap, "state folder %s: another server uses it", s->config.state_folder);
         return false;
     }
