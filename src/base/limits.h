@@ -86,6 +86,6 @@
 #define CONTROL_SLOTS 4
 /* bytes; one line of the control protocol: a certificate in base64 fits. */
 #define CONTROL_LINE 8192
-#define CONTROL_OUT  12288
+#define CONTROL_OUT  24576
 
 #endif

@@ -198,6 +198,12 @@ static enum result_reason check_value(const struct attribute *a, uint8_t minor, 
     return check_leaf(&a->value, a->row->tag, minor, why);
 }
 
+enum result_reason attribute_check_parameters(const struct ttlv_item *parameters, uint8_t minor,
+                                              const char **why)
+{
+    return check_structure(attribute_by_tag(TAG_CRYPTOGRAPHIC_PARAMETERS), parameters, minor, false, why);
+}
+
 enum result_reason attribute_read(const struct ttlv_item *structure, uint8_t minor, bool for_search,
                                   struct attribute *out, const char **why)
 {
@@ -243,12 +249,12 @@ static bool value_known(const struct attribute_row *row, enum ttlv_type type, st
     return true;
 }
 
-static void write_structure(struct ttlv_writer *out, const struct attribute_row *row, struct span value,
-                            uint8_t minor)
+void attribute_write_structure(struct ttlv_writer *out, uint32_t tag, const struct attribute_row *row,
+                               struct span value, uint8_t minor)
 {
     struct ttlv_reader reader = ttlv_reader_trusted(value);
     struct ttlv_item item;
-    size_t at = ttlv_begin(out, TAG_ATTRIBUTE_VALUE);
+    size_t at = ttlv_begin(out, tag);
     while (ttlv_next(&reader, &item) == STATUS_OK)
         for (const struct attribute_field *f = row->fields; f->tag != 0; f++)
             if (f->tag == item.tag && f->since <= minor)
@@ -266,7 +272,7 @@ bool attribute_write(struct ttlv_writer *out, const struct attribute_row *row, s
     if (index != 0)
         ttlv_put_integer(out, TAG_ATTRIBUTE_INDEX, index);
     if (row != NULL && row->fields != NULL)
-        write_structure(out, row, value, minor);
+        attribute_write_structure(out, TAG_ATTRIBUTE_VALUE, row, value, minor);
     else
         ttlv_put_value(out, TAG_ATTRIBUTE_VALUE, type, value);
     ttlv_end(out, at);

@@ -92,4 +92,12 @@ MUST_USE enum result_reason attribute_read(const struct ttlv_item *structure, ui
 bool attribute_write(struct ttlv_writer *out, const struct attribute_row *row, struct span name,
                      int32_t index, enum ttlv_type type, struct span value, uint8_t minor);
 
+/* Whether a Cryptographic Parameters structure outside of an attribute (KMIP 1.4 s2.1.5) has the fields of
+ * KMIP 1.`minor`. */
+MUST_USE enum result_reason attribute_check_parameters(const struct ttlv_item *parameters, uint8_t minor,
+                                                       const char **why);
+/* The fields of a structure that KMIP 1.`minor` knows, under this tag. */
+void attribute_write_structure(struct ttlv_writer *out, uint32_t tag, const struct attribute_row *row,
+                               struct span value, uint8_t minor);
+
 #endif

@@ -6,6 +6,7 @@
 #include "kmip/enum.h"
 #include "kmip/result.h"
 #include "ttlv/reader.h"
+#include "ttlv/writer.h"
 
 struct key_block {
     uint32_t format;            /* Key Format Type */
@@ -23,5 +24,9 @@ struct key_block {
  */
 MUST_USE enum result_reason key_block_read(struct span content, uint8_t minor, struct key_block *out,
                                            const char **why);
+
+/* Writes Key Wrapping Data (content, as key_block_read found it good) with the fields that KMIP 1.`minor`
+ * knows. */
+void key_block_write_wrapping(struct ttlv_writer *out, struct span content, uint8_t minor);
 
 #endif

@@ -2,6 +2,7 @@
 /* Get: KMIP 1.4 s4.11 */
 #include "base/wipe.h"
 #include "crypto/aes.h"
+#include "kmip/key_block.h"
 #include "operation/payload.h"
 #include "operation/show.h"
 
@@ -17,8 +18,12 @@ static enum result_reason decode_wrapping(struct op *op, const struct ttlv_item 
         fields_begin_trusted(&inner, item.value);
         if (fields_need(&inner, TAG_UNIQUE_IDENTIFIER, TTLV_TEXT_STRING, &item))
             op->other_uid_known = uuid_read(item.value, op->other_uid) == STATUS_OK;
-        if (fields_take(&inner, TAG_CRYPTOGRAPHIC_PARAMETERS, TTLV_STRUCTURE, &item))
+        if (fields_take(&inner, TAG_CRYPTOGRAPHIC_PARAMETERS, TTLV_STRUCTURE, &item)) {
             op->args.get.parameters = item.whole;
+            enum result_reason reason = attribute_check_parameters(&item, op->minor, &op->why);
+            if (reason != REASON_NONE)
+                return reason;
+        }
         enum result_reason reason = payload_end(op, &inner);
         if (reason != REASON_NONE)
             return reason;
@@ -244,7 +249,8 @@ static enum result_reason put_wrapped_value(struct op *op, struct ttlv_writer *o
 static void put_wrapping_data(struct op *op, struct ttlv_writer *out)
 {
     if (op->object.wrapping_data.len != 0) {
-        ttlv_put_whole(out, op->object.wrapping_data);
+        struct span whole = op->object.wrapping_data;
+        key_block_write_wrapping(out, span_of(whole.ptr + TTLV_HEADER, whole.len - TTLV_HEADER), op->minor);
         return;
     }
     size_t data = ttlv_begin(out, TAG_KEY_WRAPPING_DATA);

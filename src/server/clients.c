@@ -268,14 +268,18 @@ static bool set_user(struct clients *c, const struct span *words, char *why, siz
         return u->in_use ? set_scope(c, &u->scope, words[3], why, cap)
                          : fail(why, cap, "the password-hash of a user comes before its scope");
     uint64_t iterations = 0;
+    uint8_t salt_bytes[sizeof u->salt], hash_bytes[sizeof u->hash];
     struct span hash = words[3];
     if (!text_is(words[2], "password-hash") || !text_is(take_part(&hash), "pbkdf2-sha256") ||
         number_read(take_part(&hash), ITERATIONS_MOST, &iterations) != STATUS_OK ||
-        iterations < ITERATIONS_LEAST || hex_read(take_part(&hash), u->salt, sizeof u->salt) != STATUS_OK ||
-        hex_read(hash, u->hash, sizeof u->hash) != STATUS_OK)
+        iterations < ITERATIONS_LEAST ||
+        hex_read(take_part(&hash), salt_bytes, sizeof salt_bytes) != STATUS_OK ||
+        hex_read(hash, hash_bytes, sizeof hash_bytes) != STATUS_OK)
         return fail(
             why, cap,
             "a user has: password-hash pbkdf2-sha256:<1000 to 100000>:<16 bytes hex>:<32 bytes hex>, scope");
+    memcpy(u->salt, salt_bytes, sizeof salt_bytes);
+    memcpy(u->hash, hash_bytes, sizeof hash_bytes);
     u->iterations = (uint32_t)iterations;
     u->in_use = true;
     u->verified = false;

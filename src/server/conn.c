@@ -222,7 +222,7 @@ static void turn_handshake(struct server *s, struct conn *c)
 static void end_overdue(struct server *s, struct conn *c)
 {
     s->counters.timeouts++;
-    if (c->phase == CONN_OPEN && c->in_len != 0)
+    if (c->phase == CONN_OPEN && (c->in_len != 0 || c->out_len != 0))
         conn_log_trouble(s, c, "closed: a request was not complete, or its answer not read, in time");
     else if (c->phase == CONN_HANDSHAKE)
         conn_log_trouble(s, c, "closed: no TLS handshake in time");

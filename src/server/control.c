@@ -181,8 +181,7 @@ static void take_line(struct server *s, struct control_conn *c)
     const char *end = memchr(c->in, '\n', c->in_len);
     if (end == NULL && c->in_len == sizeof c->in) {
         c->in_len = 0;
-        c->result = "the line is too long";
-        end_command(c);
+        c->skipping = true;
         return;
     }
     if (end == NULL) {
@@ -191,7 +190,13 @@ static void take_line(struct server *s, struct control_conn *c)
         return;
     }
     size_t len = (size_t)(end - c->in) + 1;
-    start_command(s, c, span_of(c->in, len - 1));
+    if (c->skipping) {
+        c->result = "the line is too long";
+        end_command(c);
+    } else {
+        start_command(s, c, span_of(c->in, len - 1));
+    }
+    c->skipping = false;
     memmove(c->in, c->in + len, c->in_len - len);
     c->in_len -= len;
 }
@@ -237,7 +242,7 @@ short control_interest(const struct control_conn *c)
 {
     if (c->out_len != 0)
         return POLLOUT;
-    return c->eof ? 0 : POLLIN;
+    return c->eof || c->in_len == sizeof c->in || c->command == CONTROL_WRITE_CLIENTS ? 0 : POLLIN;
 }
 
 bool control_is_busy(const struct server *s)

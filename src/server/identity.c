@@ -98,7 +98,9 @@ static enum status read_key(const struct disk_ops *ops, const char *name, struct
     int64_t n = read_file(ops, name, text, sizeof text);
     struct span rest = span_of(text, n > 0 ? (size_t)n : 0), label;
     size_t len = 0;
-    enum status status = n < 0 ? STATUS_NOT_FOUND : pem_next(&rest, &label, der, sizeof der, &len);
+    if (n < 0)
+        return n == -ENOENT ? STATUS_NOT_FOUND : STATUS_FAILED;
+    enum status status = pem_next(&rest, &label, der, sizeof der, &len);
     if (status == STATUS_OK)
         status = keypair_read_der(span_of(der, len), out);
     wipe(text, sizeof text);

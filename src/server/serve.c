@@ -86,10 +86,14 @@ bool serve_read_config(struct server *s, const char *path, char *why, size_t cap
         return false;
     }
     size_t len = 0;
-    ssize_t n;
+    ssize_t n = 0;
     while (len < sizeof text && (n = read(fd, text + len, sizeof text - len)) > 0)
         len += (size_t)n;
     close(fd);
+    if (n < 0) {
+        snprintf(why, cap, "%s: %s", path, strerror(errno));
+        return false;
+    }
     if (len > CONFIG_BYTES) {
         snprintf(why, cap, "%s: %s", path, too_large);
         return false;

@@ -55,6 +55,7 @@ struct control_conn {
     enum control_command command;
     uint32_t cursor;
     bool eof;
+    bool skipping;      /* the rest of a line that was too long */
     const char *result; /* NULL: OK */
     char why[160];
     size_t in_len, out_len, out_at;

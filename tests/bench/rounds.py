@@ -31,9 +31,9 @@ class Plan:
         self.storm_window = 3.0 if quick else 5.0
         self.pykmip_window = 0.6 if quick else 1.0
         self.create_slices = 1 if quick else 2
-        self.keys = 16384
+        self.keys = 4096 if quick else 16384
         self.few = 1000
-        self.many = 20000 if quick else 100000
+        self.many = 10000 if quick else 100000
         self.fill_seconds = 60
 
 

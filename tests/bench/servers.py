@@ -14,6 +14,7 @@ CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE = CORES[0]
 LOAD_CORE = CORES[-1]
 START_SECONDS = 30
+HOLDFAST = os.environ.get("HOLDFAST", os.path.join(ROOT, "build", "holdfast"))
 ANSWER_BYTES = 328  # of a Get with a 36-character Unique Identifier
 
 
@@ -166,8 +167,7 @@ def holdfast(name, connections, objects, identities, folder):
     os.makedirs(state, mode=0o700)
     port = _free_port()
     path = _holdfast_configuration(state, port, connections, objects, identities)
-    binary = os.environ.get("HOLDFAST", os.path.join(ROOT, "build", "holdfast"))
-    return Server(name, [binary, "serve", "--config", path], port, folder)
+    return Server(name, [HOLDFAST, "serve", "--config", path], port, folder)
 
 
 def pykmip(identities, folder):

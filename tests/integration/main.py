@@ -84,7 +84,7 @@ def main(wanted):
     suite = unittest.TestSuite()
     for group in (loader.loadTestsFromName(name) for name in MODULES):
         suite.addTests(test for test in tests_of(group)
-                       if not wanted or any(word in test.id() for word in wanted))
+                       if not wanted or any(word in test.id() or word in short_name(test) for word in wanted))
     try:
         suite.run(report)
     finally:

@@ -54,7 +54,8 @@ class Hostile(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.client = world.identity("vcenter")
-        cls.server = world.Server(["server per-source 256", "server handshake-timeout 3s", "server request-timeout 60s"], clients=[cls.client]).start()
+        cls.server = world.Server(["server per-source 256", "server handshake-timeout 3s",
+                                   "server request-timeout 60s"], clients=[cls.client]).start()
         with Connection(cls.server, cls.client) as connection:
             cls.key = b"A key that others want to use ..."[:32]
             cls.uid = connection.register(cls.key)

@@ -270,8 +270,8 @@ class Server:
 
     def figures(self):
         """Return the counters of `show status` by the words behind them: full, resumed, failed ..."""
-        found = re.findall(r"(\d+) (full|resumed|failed|unknown certificates|without one|overdue|messages|over the cap)\b",
-                           self.console("show", "status"))
+        words = "full|resumed|failed|unknown certificates|without one|overdue|messages|over the cap"
+        found = re.findall(r"(\d+) (%s)\b" % words, self.console("show", "status"))
         return {word: int(number) for number, word in found}
 
     def process_status(self):
