@@ -36,10 +36,12 @@ $(OBJECTS): | vendor
 
 $(OUT)/obj/%.o: src/%.c
 	@mkdir -p $(@D)
-	$(LIBS)/cc $(CFLAGS) -c $< -o $@
+	@echo "compile $<"
+	@$(LIBS)/cc $(CFLAGS) -c $< -o $@
 
 $(BINARY): $(OBJECTS) | vendor
-	$(LIBS)/cc $(LDFLAGS) $(OBJECTS) -lbearssl -o $@
+	@echo "link $@"
+	@$(LIBS)/cc $(LDFLAGS) $(OBJECTS) -lbearssl -o $@
 
 run: $(BINARY)
 	@tests/demo/run $(BINARY) $(PORT)

@@ -96,6 +96,10 @@ static void clean_read(struct local_keymgr *l, struct local_cleaning *n)
 static void clean_append(struct local_keymgr *l, struct local_cleaning *n)
 {
     int error;
+    if (n->len != 0 && removal_under_way(l, n->id)) {
+        n->step = CLEAN_LOOK;
+        return;
+    }
     if (n->len != 0) {
         if (log_append(&l->log, ENTRY_PUT, span_of(n->data, n->len), span_of(NULL, 0), &n->place))
             n->len = 0;

@@ -71,7 +71,10 @@ static bool keep_key(struct public_key *out, const br_x509_pkey *from)
 static void keep_dn(void *context, const void *bytes, size_t len)
 {
     struct authority *a = context;
-    if (a == NULL || len > sizeof a->dn - a->dn_len)
+    if (a == NULL || a->dn_too_long)
+        return;
+    a->dn_too_long = len > sizeof a->dn - a->dn_len;
+    if (a->dn_too_long)
         return;
     memcpy(a->dn + a->dn_len, bytes, len);
     a->dn_len = (uint16_t)(a->dn_len + len);
@@ -224,10 +227,13 @@ static bool set_authority(struct clients *c, const struct span *words, char *why
     if (scope)
         return set_scope(c, &a->scope, words[3], why, cap);
     a->dn_len = 0;
+    a->dn_too_long = false;
     if (!read_der(words[3], a->der, &len, why, cap))
         return false;
     if (!decode_key(span_of(a->der, len), &a->public_key, a))
         return fail(why, cap, "not an X.509 certificate with an RSA or elliptic curve key");
+    if (a->dn_too_long)
+        return fail(why, cap, "the name in the authority's certificate is longer than 512 bytes");
     a->der_len = (uint16_t)len;
     a->anchor = (br_x509_trust_anchor){
         .dn = {.data = a->dn, .len = a->dn_len}, .flags = BR_X509_TA_CA, .pkey = a->public_key.key};

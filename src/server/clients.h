@@ -45,6 +45,7 @@ struct authority {
     char name[NAME_MAX_BYTES + 1];
     br_x509_trust_anchor anchor;
     struct public_key public_key;
+    bool dn_too_long;
     uint16_t dn_len, der_len;
     uint8_t dn[512];
     uint8_t der[CERTIFICATE_MAX];

@@ -140,8 +140,10 @@ static void run_request(struct server *s, struct conn *c)
 {
     uint8_t *answer = answer_buffer(s, c);
     size_t kept = c->request.response_len;
-    if (c->large == NULL && kept != 0)
+    if (c->large == NULL && kept != 0) {
         memcpy(s->scratch, c->buffer + MESSAGE_SMALL, kept);
+        wipe(c->buffer + MESSAGE_SMALL, kept);
+    }
     s->env.now = s->now;
     c->asked_at = s->store.news;
     enum request_state state = request_run(&c->request, &s->env, answer, answer_room(c), BATCH_ITEMS_A_TURN);
@@ -264,6 +266,7 @@ static void send_rest(struct server *s, struct conn *c)
         return;
     }
     size_t taken = tls_write(&c->tls, c->out, c->out_len);
+    wipe((uint8_t *)(uintptr_t)c->out, taken);
     c->out += taken;
     c->out_len -= taken;
     tls_flush(&c->tls, c->fd);

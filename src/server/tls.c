@@ -415,8 +415,10 @@ const char *tls_error_text(int error)
         return "the client's certificate has expired";
     case BR_ERR_UNSUPPORTED_VERSION:
     case BR_ERR_BAD_VERSION:
+    case BR_ERR_SEND_FATAL_ALERT + 70: /* protocol_version: the engine has told the client itself */
         return "the client does not speak TLS 1.2";
     case BR_ERR_BAD_CIPHER_SUITE:
+    case BR_ERR_SEND_FATAL_ALERT + 40: /* handshake_failure */
     case BR_ERR_BAD_SIGNATURE:
         return error == BR_ERR_BAD_SIGNATURE ? "the client does not have the key of its certificate"
                                              : "no cipher suite in common, or the client speaks only TLS "
@@ -438,7 +440,7 @@ size_t tls_alert(const struct tls *tls, uint8_t out[7])
     int error = tls_error(tls);
     uint8_t description = 40;
     if (error == BR_ERR_OK || error == BR_ERR_IO || tls->counted ||
-        (error >= BR_ERR_RECV_FATAL_ALERT && error < BR_ERR_SEND_FATAL_ALERT))
+        error >= BR_ERR_RECV_FATAL_ALERT) /* the peer's own alert, or one that the engine has sent */
         return 0;
     if (error == BR_ERR_X509_NOT_TRUSTED)
         description = 48;

@@ -24,6 +24,7 @@ void keys_new_answered(struct store *s, struct keymgr_answer *a)
         } else {
             catalogue_remove(&s->catalogue, e);
             spare->phase = SPARE_EMPTY;
+            s->spares_full = false;
             s->new_key_result = a->result == KEYMGR_OK ? KEYMGR_REFUSED : a->result;
             s->new_key_retry_ms = s->now.mono_ms + RETRY_MS;
             log_write(s->log, LOG_WARNING, "store", "no new key: %s", a->why);
@@ -66,6 +67,7 @@ void store_erase_keks(struct store *s)
             catalogue_remove(&s->catalogue, e);
         wipe(&s->spares[i], sizeof s->spares[i]);
     }
+    s->spares_full = false;
 }
 
 void keys_state_answered(struct store *s, const struct keymgr_answer *a)
@@ -84,12 +86,14 @@ void keys_state_answered(struct store *s, const struct keymgr_answer *a)
 
 void keys_refill_spares(struct store *s)
 {
-    if (!lease_creates(&s->lease) || s->now.mono_ms < s->new_key_retry_ms)
+    if (s->spares_full || !lease_creates(&s->lease) || s->now.mono_ms < s->new_key_retry_ms)
         return;
     for (size_t i = 0; i < SPARE_KEKS; i++) {
         struct spare *spare = &s->spares[i];
-        if (spare->phase != SPARE_EMPTY || s->catalogue.count >= s->settings.objects + SPARE_KEKS)
+        if (spare->phase != SPARE_EMPTY)
             continue;
+        if (s->catalogue.count >= s->settings.objects + SPARE_KEKS)
+            return;
         struct keymgr_call call = {.kind = KEYMGR_NEW_KEY};
         random_uuid(call.uid);
         struct catalogue_entry *e = catalogue_add(&s->catalogue, call.uid);
@@ -103,6 +107,7 @@ void keys_refill_spares(struct store *s)
         spare->handle = catalogue_handle(&s->catalogue, e);
         spare->phase = SPARE_ASKED;
     }
+    s->spares_full = true;
 }
 
 void keys_fetch(struct store *s)
@@ -207,5 +212,6 @@ enum ask store_spare(struct store *s, struct spare **spare, const uint8_t **key,
 void store_use_spare(struct store *s, struct spare *spare)
 {
     wipe(spare, sizeof *spare);
+    s->spares_full = false;
     s->stirred = true;
 }

@@ -104,12 +104,14 @@ static bool read_wrapped_attribute(const struct ttlv_item *structure, struct obj
         if (item.tag == TAG_ATTRIBUTE_NAME) {
             out->name = item.value;
         } else if (item.tag == TAG_ATTRIBUTE_INDEX) {
+            if (item.type != TTLV_INTEGER)
+                return false;
             out->index = ttlv_integer(&item);
         } else {
             out->row = item.tag == TAG_ATTRIBUTE_VALUE ? NULL : attribute_by_tag(item.tag);
             out->type = item.type;
             out->value = item.value;
-            return out->row != NULL || out->name.len != 0;
+            return out->row != NULL ? out->row->type == item.type : out->name.len != 0;
         }
     }
     return false;
@@ -128,7 +130,7 @@ bool object_attribute_next(struct ttlv_reader *reader, struct object_attribute *
         out->row = attribute_by_tag(item.tag);
         out->type = item.type;
         out->value = item.value;
-        if (out->row != NULL)
+        if (out->row != NULL && out->row->type == item.type) /* a record from outside may hold anything */
             return true;
     }
     return false;
@@ -151,11 +153,11 @@ bool object_attribute_find(const struct object *object, const struct attribute_r
 }
 
 /* Single attributes stand as items with their own tag; found without looking up rows. */
-static bool find_item(const struct object *object, uint32_t tag, struct ttlv_item *item)
+static bool find_item(const struct object *object, uint32_t tag, enum ttlv_type type, struct ttlv_item *item)
 {
     struct ttlv_reader reader = ttlv_reader_trusted(object->attributes);
     while (ttlv_next(&reader, item) == STATUS_OK)
-        if (item->tag == tag)
+        if (item->tag == tag && item->type == type)
             return true;
     return false;
 }
@@ -163,19 +165,19 @@ static bool find_item(const struct object *object, uint32_t tag, struct ttlv_ite
 int64_t object_date(const struct object *object, uint32_t tag)
 {
     struct ttlv_item item;
-    return find_item(object, tag, &item) ? ttlv_long(&item) : DATE_NONE;
+    return find_item(object, tag, TTLV_DATE_TIME, &item) ? ttlv_long(&item) : DATE_NONE;
 }
 
 int32_t object_integer(const struct object *object, uint32_t tag, int32_t none)
 {
     struct ttlv_item item;
-    return find_item(object, tag, &item) ? ttlv_integer(&item) : none;
+    return find_item(object, tag, TTLV_INTEGER, &item) ? ttlv_integer(&item) : none;
 }
 
 uint32_t object_enumeration(const struct object *object, uint32_t tag, uint32_t none)
 {
     struct ttlv_item item;
-    return find_item(object, tag, &item) ? ttlv_enumeration(&item) : none;
+    return find_item(object, tag, TTLV_ENUMERATION, &item) ? ttlv_enumeration(&item) : none;
 }
 
 void draft_begin(struct draft *draft, const struct object_head *head, const struct draft_parts *parts)

@@ -77,6 +77,7 @@ struct store {
     uint32_t dirty_head, dirty_tail; /* in the order in which they are due */
     uint32_t dirty_count;
     struct spare spares[SPARE_KEKS];
+    bool spares_full;                  /* none is empty: nothing to refill */
     enum keymgr_result new_key_result; /* of the last failure to make a new KEK */
     uint64_t new_key_retry_ms;
     struct removal removals[REMOVALS];

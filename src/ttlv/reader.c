@@ -43,7 +43,7 @@ static bool item_valid(const struct ttlv_item *item)
     return item->type != TTLV_BOOLEAN || be64_get(item->value.ptr) <= 1;
 }
 
-enum status ttlv_next(struct ttlv_reader *reader, struct ttlv_item *item)
+enum status ttlv_next_unchecked(struct ttlv_reader *reader, struct ttlv_item *item)
 {
     size_t room = (size_t)(reader->end - reader->at);
     if (room == 0)
@@ -59,10 +59,10 @@ enum status ttlv_next(struct ttlv_reader *reader, struct ttlv_item *item)
         return STATUS_MALFORMED;
     item->tag = be24_get(at);
     item->type = (enum ttlv_type)at[3];
-    item->trusted = reader->trusted;
+    item->trusted = false;
     item->value = span_of(at + TTLV_HEADER, len);
     item->whole = span_of(at, TTLV_HEADER + padded);
-    if (!reader->trusted && !item_valid(item))
+    if (!item_valid(item))
         return STATUS_MALFORMED;
     reader->at = at + TTLV_HEADER + padded;
     return STATUS_OK;

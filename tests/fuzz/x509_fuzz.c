@@ -51,6 +51,7 @@ static void try_client(struct span der)
     static struct clients clients;
     static struct scopes scopes;
     static char shown[16384];
+    memset(&clients, 0, sizeof clients);
     memset(&scopes, 0, sizeof scopes);
     clients_init(&clients, &scopes);
     if (clients_add(&clients, span_of_text("client"), der) != STATUS_OK)

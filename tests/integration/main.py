@@ -67,17 +67,23 @@ class Report(unittest.TestResult):
             self._fail(subtest, err)
 
     def addSkip(self, test, reason):
+        super().addSkip(test, reason)
         self._line("skipped", test, reason)
 
 
-def on_alarm(_signal, _frame):
-    """Ends a run that hangs."""
-    raise SystemExit("the tests hang")
+class Stopped(KeyboardInterrupt):
+    """Ends the run; any other exception would only end one test."""
+
+
+def on_signal(number, _frame):
+    """A run that hangs, or that somebody stops, must not leave a server behind."""
+    raise Stopped("the tests hang" if number == signal.SIGALRM else "stopped")
 
 
 def main(wanted):
     """Run the tests whose names hold one of the words, or all."""
-    signal.signal(signal.SIGALRM, on_alarm)
+    for number in (signal.SIGALRM, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, on_signal)
     signal.alarm(LONGEST_RUN)
     warnings.simplefilter("ignore")
     loader, report = unittest.TestLoader(), Report()
@@ -87,12 +93,16 @@ def main(wanted):
                        if not wanted or any(word in test.id() or word in short_name(test) for word in wanted))
     try:
         suite.run(report)
+    except KeyboardInterrupt:
+        traceback.print_exc(file=sys.stdout)
+        report.failed += 1
     finally:
         world.tear_down()
     if report.failed == 0 and report.passed == 0:
         report.failed = 1
         print("no test has this name")
-    print("%d passed, %d failed" % (report.passed, report.failed))
+    skipped = ", %d skipped" % len(report.skipped) if report.skipped else ""
+    print("%d passed, %d failed%s" % (report.passed, report.failed, skipped))
     return 1 if report.failed else 0
 
 

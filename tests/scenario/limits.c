@@ -130,6 +130,32 @@ static void a_full_name_index_is_answered(void **state)
     world_free(w);
 }
 
+/* Names of changes that failed do not fill the index. */
+static void failed_changes_do_not_use_names_up(void **state)
+{
+    (void)state;
+    struct world *w = small_world(4, 256 * 1024);
+    uint8_t uid[UUID_BYTES];
+    char name[32];
+    fake_answer(&w->fake, KEYMGR_PUT, KEYMGR_AWAY, 0);
+    for (int i = 0; i < 60; i++) {
+        snprintf(name, sizeof name, "name-%d", i);
+        assert_int_equal(do_create(w, name, uid), REASON_GENERAL_FAILURE);
+        world_turns(w, 3);
+    }
+    fake_answer(&w->fake, KEYMGR_PUT, KEYMGR_OK, 0);
+    assert_int_equal(do_create(w, "name-0", uid), REASON_NONE);
+    for (int i = 0; i < 60; i++) {
+        sim_disk_fail(w->sim, SIM_WRITE, 28, 0, 1);
+        snprintf(name, sizeof name, "other-%d", i);
+        item_add_name(ask(w, 1), uid, name);
+        assert_int_equal(finish(w, 1), REASON_GENERAL_FAILURE);
+    }
+    item_add_name(ask(w, 1), uid, "other-0");
+    assert_int_equal(finish(w, 1), REASON_NONE);
+    world_free(w);
+}
+
 static void an_object_grows_to_the_record_limit_and_no_further(void **state)
 {
     struct world *w = *state;
@@ -268,6 +294,7 @@ int main(void)
         cmocka_unit_test(a_full_arena_is_answered),
         cmocka_unit_test(a_re_key_without_room_changes_nothing),
         cmocka_unit_test(a_full_name_index_is_answered),
+        cmocka_unit_test(failed_changes_do_not_use_names_up),
         STORY(an_object_grows_to_the_record_limit_and_no_further),
         STORY(an_answer_too_large_for_the_client_is_refused),
         STORY(a_change_whose_answer_is_too_large_is_not_done),

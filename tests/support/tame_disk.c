@@ -29,10 +29,14 @@ void tame_disk_start(struct tame_disk *t, const struct disk_ops *ops)
 
 size_t tame_disk_step(struct tame_disk *t)
 {
+    static struct child child; /* large, and empty between groups but for its worker */
     size_t groups = 0;
     struct pollfd p = {.fd = t->far_end, .events = POLLIN};
     while (t->far_end >= 0 && poll(&p, 1, 0) == 1 && (p.revents & POLLIN) != 0) {
-        if (!do_group(&t->worker, t->far_end))
+        child.worker = t->worker;
+        bool open = do_group(&child, t->far_end);
+        t->worker = child.worker;
+        if (!open)
             break;
         groups++;
     }

@@ -309,6 +309,8 @@ static void only_items_follow_the_header(void **state)
     (void)state;
     assert_int_equal(read_message("RequestMessage{ " HEADER("1") ITEM "TimeStamp=d:1 }")->reason,
                      REASON_INVALID_MESSAGE);
+    assert_int_equal(read_message("RequestMessage{ " HEADER("2") ITEM "42009C{ } }")->reason,
+                     REASON_INVALID_MESSAGE);
     assert_int_equal(read_message("RequestMessage{ " HEADER("1") "BatchItem=i:1 }")->reason,
                      REASON_INVALID_MESSAGE);
     assert_int_equal(read_message("RequestMessage{ " HEADER("1") ITEM "#4200 }")->reason,

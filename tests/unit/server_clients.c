@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who may speak: the lines of the clients file, their limits, and back to lines. Passwords: server_users.c. */
+/* Who may speak: the lines of the clients file, their limits, and back to lines. Passwords: server_users.c.
+ */
 #include "support/check.h"
 
 #include "base/text.h"
@@ -59,6 +60,7 @@ static const char *certificate_line(const char *kind, const char *name, struct s
 {
     static char line[LINE];
     struct buf out = buf_over(line, sizeof line);
+    memset(line, 0, sizeof line);
     buf_print(&out, "%s %s certificate ", kind, name);
     base64_write(der, &out);
     assert_false(out.full);

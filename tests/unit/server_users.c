@@ -44,7 +44,8 @@ static bool set_password(const char *name, const char *password, unsigned iterat
     assert_int_equal(hex_read(span_of_text(SALT), salt, sizeof salt), STATUS_OK);
     pbkdf2_sha256(span_of_text(password), span_of(salt, sizeof salt), iterations, hash);
     hex_write(span_of(hash, sizeof hash), 0, false, digits, sizeof digits);
-    snprintf(line, sizeof line, "user %s password-hash pbkdf2-sha256:%u:" SALT ":%s", name, iterations, digits);
+    snprintf(line, sizeof line, "user %s password-hash pbkdf2-sha256:%u:" SALT ":%s", name, iterations,
+             digits);
     return set(line);
 }
 
