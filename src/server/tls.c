@@ -5,9 +5,9 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include "base/bytes.h"
 #include "base/wipe.h"
 #include "crypto/random.h"
+#include "server/tls_resumption.h"
 
 /* Preference of the server: forward secrecy and authenticated encryption first, RSA certificates before
  * elliptic curve ones. */
@@ -110,73 +110,6 @@ static size_t policy_do_sign(const br_ssl_server_policy_class **context, unsigne
                                    : sign_rsa(key, algorithm & 0xff, data, hash_len, len);
 }
 
-/* ---- resumption: a session is bound to the client that made it ---- */
-
-static struct tls *tls_of(br_ssl_server_context *engine)
-{
-    return (struct tls *)(void *)engine; /* `engine` stands first in struct tls */
-}
-
-/* Four places for each session identifier, which is random. */
-static struct tls_session *session_set(struct tls_server *server, const unsigned char *id)
-{
-    return &server->sessions[be32_get(id) % (TLS_SESSIONS / 4) * 4];
-}
-
-static void cache_save(const br_ssl_session_cache_class **context, br_ssl_server_context *engine,
-                       const br_ssl_session_parameters *parameters)
-{
-    struct tls_server *server = ((struct tls_cache *)(void *)context)->server;
-    struct tls *tls = tls_of(engine);
-    if (parameters->session_id_len != sizeof parameters->session_id ||
-        (tls->trust.client < 0 && tls->trust.authority < 0))
-        return;
-    struct tls_session *set = session_set(server, parameters->session_id);
-    struct tls_session *place = &set[parameters->session_id[4] % 4];
-    for (size_t i = 0; i < 4; i++)
-        if (set[i].parameters.session_id_len == 0)
-            place = &set[i];
-    place->parameters = *parameters;
-    place->client = tls->trust.client;
-    place->authority = tls->trust.client < 0 ? tls->trust.authority : -1;
-    place->client_serial = tls->trust.client_serial;
-}
-
-/* Enrolment takes effect on the next handshake, so a session of a client that is gone, or expired, is none.
- */
-static bool session_valid(const struct tls_server *server, const struct tls_session *s)
-{
-    if (s->client < 0)
-        return false; /* chains are validated anew: the certificate may have expired */
-    const struct client *c = &server->trust.clients->clients[s->client];
-    bool expired = server->trust.refuse_expired && c->not_after_s < server->trust.now_s;
-    return c->in_use && c->serial == s->client_serial && !expired;
-}
-
-static int cache_load(const br_ssl_session_cache_class **context, br_ssl_server_context *engine,
-                      br_ssl_session_parameters *parameters)
-{
-    struct tls_server *server = ((struct tls_cache *)(void *)context)->server;
-    struct tls *tls = tls_of(engine);
-    struct tls_session *set = session_set(server, parameters->session_id);
-    for (size_t i = 0; i < 4; i++) {
-        struct tls_session *s = &set[i];
-        if (s->parameters.session_id_len != sizeof s->parameters.session_id ||
-            memcmp(s->parameters.session_id, parameters->session_id, sizeof s->parameters.session_id) != 0)
-            continue;
-        if (!session_valid(server, s)) {
-            wipe(s, sizeof *s);
-            return 0;
-        }
-        *parameters = s->parameters;
-        tls->trust.client = s->client;
-        tls->trust.client_serial = s->client_serial;
-        tls->resumed = true;
-        return 1;
-    }
-    return 0;
-}
-
 /* ---- the engine ---- */
 
 static void set_suites(br_ssl_engine_context *eng, bool compat)
@@ -211,17 +144,13 @@ void tls_server_init(struct tls_server *server, struct clients *clients, struct 
     static const unsigned char name[] = "\x30\x1b\x31\x19\x30\x17\x06\x03\x55\x04\x03\x0c\x10"
                                         "Holdfast clients";
     static const br_x500_name names[1] = {{.data = (unsigned char *)(uintptr_t)name, .len = sizeof name - 1}};
-    static const br_ssl_session_cache_class cache = {
-        .context_size = sizeof(struct tls_cache), .save = cache_save, .load = cache_load};
     br_ssl_engine_context *eng = &server->engine.eng;
-    server->cache = (struct tls_cache){.vtable = &cache, .server = server};
     server->trust.clients = clients;
-    server->sessions = sessions;
     br_ssl_server_zero(&server->engine);
     br_ssl_engine_set_versions(eng, BR_TLS12, BR_TLS12);
     set_suites(eng, compat);
     set_algorithms(eng);
-    br_ssl_server_set_cache(&server->engine, &server->cache.vtable);
+    tls_resumption_init(server, sessions);
     br_ssl_server_set_trust_anchor_names(&server->engine, names, 1);
     br_ssl_engine_set_all_flags(eng, BR_OPT_ENFORCE_SERVER_PREFERENCES | BR_OPT_NO_RENEGOTIATION);
 }
@@ -263,13 +192,19 @@ enum tls_state tls_state(const struct tls *tls)
     return tls->counted ? TLS_OPEN : TLS_HANDSHAKE;
 }
 
+/* Asked several times a request; the engine finds its whole state out in four times the time. */
+static bool takes_records(const struct tls *tls)
+{
+    size_t room;
+    return br_ssl_engine_recvrec_buf(&tls->engine.eng, &room) != NULL;
+}
+
 short tls_interest(const struct tls *tls)
 {
-    unsigned state = br_ssl_engine_current_state(&tls->engine.eng);
     short interest = 0;
-    if ((state & BR_SSL_SENDREC) != 0)
+    if (tls_unsent(tls))
         interest |= POLLOUT;
-    if ((state & BR_SSL_RECVREC) != 0)
+    if (takes_records(tls))
         interest |= POLLIN;
     return interest;
 }
@@ -293,7 +228,7 @@ static bool send_records(struct tls *tls, int fd)
 /* Reads the socket once, when nothing is left of the last read. */
 static void receive(struct tls *tls, int fd)
 {
-    if (tls->staged_len != 0 || (br_ssl_engine_current_state(&tls->engine.eng) & BR_SSL_RECVREC) == 0)
+    if (tls->staged_len != 0 || !takes_records(tls))
         return;
     ssize_t n = recv(fd, tls->staged, sizeof tls->staged, MSG_DONTWAIT);
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
@@ -322,7 +257,7 @@ static void feed(struct tls *tls)
 
 bool tls_staged(const struct tls *tls)
 {
-    return tls->staged_len != 0 && (br_ssl_engine_current_state(&tls->engine.eng) & BR_SSL_RECVREC) != 0;
+    return tls->staged_len != 0 && takes_records(tls);
 }
 
 void tls_flush(struct tls *tls, int fd)
@@ -333,8 +268,8 @@ void tls_flush(struct tls *tls, int fd)
 
 static void count_handshake(struct tls *tls)
 {
-    unsigned state = br_ssl_engine_current_state(&tls->engine.eng);
-    if (tls->counted || (state & (BR_SSL_SENDAPP | BR_SSL_RECVAPP)) == 0)
+    if (tls->counted ||
+        (br_ssl_engine_current_state(&tls->engine.eng) & (BR_SSL_SENDAPP | BR_SSL_RECVAPP)) == 0)
         return;
     tls->counted = true;
     trust_release(&tls->trust);
@@ -355,7 +290,8 @@ void tls_move(struct tls *tls, int fd)
 
 bool tls_readable(const struct tls *tls)
 {
-    return (br_ssl_engine_current_state(&tls->engine.eng) & BR_SSL_RECVAPP) != 0;
+    size_t len;
+    return br_ssl_engine_recvapp_buf(&tls->engine.eng, &len) != NULL;
 }
 
 size_t tls_read(struct tls *tls, uint8_t *out, size_t cap)
@@ -386,7 +322,8 @@ size_t tls_write(struct tls *tls, const uint8_t *in, size_t len)
 
 bool tls_unsent(const struct tls *tls)
 {
-    return (br_ssl_engine_current_state(&tls->engine.eng) & BR_SSL_SENDREC) != 0;
+    size_t len;
+    return br_ssl_engine_sendrec_buf(&tls->engine.eng, &len) != NULL;
 }
 
 void tls_close(struct tls *tls)

@@ -6,7 +6,7 @@
 #include "base/text.h"
 
 /* KMIP 1.4 s9.1.1.3, Table 266: lengths by type. */
-static bool length_fits(enum ttlv_type type, uint32_t len)
+static bool length_fits(enum ttlv_type type, size_t len)
 {
     switch (type) {
     case TTLV_INTEGER:
@@ -28,44 +28,22 @@ static bool length_fits(enum ttlv_type type, uint32_t len)
     return false;
 }
 
-/* What KMIP 1.4 s9.1.1 demands of one item whose length has room. */
-static bool item_valid(const struct ttlv_item *item)
+/* Padding fills the last eight bytes up. */
+static bool padding_is_zero(struct span value)
 {
-    const uint8_t *at = item->whole.ptr;
-    if ((at[0] != 0x42 && at[0] != 0x54) ||
-        !length_fits(item->type, (uint32_t)item->value.len)) /* s9.1.1.1 */
+    size_t used = value.len % 8;
+    return used == 0 || be64_get(value.ptr + value.len - used) << (8 * used) == 0;
+}
+
+bool ttlv_item_valid(const struct ttlv_item *item)
+{
+    uint32_t range = item->tag >> 16; /* KMIP 1.4 s9.1.1.1 */
+    if ((range != 0x42 && range != 0x54) || !length_fits(item->type, item->value.len) ||
+        !padding_is_zero(item->value))
         return false;
-    for (const uint8_t *pad = item->value.ptr + item->value.len; pad < at + item->whole.len; pad++)
-        if (*pad != 0)
-            return false;
     if (item->type == TTLV_TEXT_STRING)
         return utf8_valid(item->value);
     return item->type != TTLV_BOOLEAN || be64_get(item->value.ptr) <= 1;
-}
-
-enum status ttlv_next_unchecked(struct ttlv_reader *reader, struct ttlv_item *item)
-{
-    size_t room = (size_t)(reader->end - reader->at);
-    if (room == 0)
-        return STATUS_END;
-    if (room < TTLV_HEADER)
-        return STATUS_MALFORMED;
-    const uint8_t *at = reader->at;
-    uint32_t len = be32_get(at + 4);
-    if (len > room - TTLV_HEADER)
-        return STATUS_MALFORMED;
-    size_t padded = ttlv_padded(len);
-    if (padded > room - TTLV_HEADER)
-        return STATUS_MALFORMED;
-    item->tag = be24_get(at);
-    item->type = (enum ttlv_type)at[3];
-    item->trusted = false;
-    item->value = span_of(at + TTLV_HEADER, len);
-    item->whole = span_of(at, TTLV_HEADER + padded);
-    if (!item_valid(item))
-        return STATUS_MALFORMED;
-    reader->at = at + TTLV_HEADER + padded;
-    return STATUS_OK;
 }
 
 enum status ttlv_check(struct span bytes, unsigned depth)
@@ -92,26 +70,6 @@ enum status ttlv_check(struct span bytes, unsigned depth)
     }
 }
 
-int32_t ttlv_integer(const struct ttlv_item *item)
-{
-    return (int32_t)be32_get(item->value.ptr);
-}
-
-int64_t ttlv_long(const struct ttlv_item *item)
-{
-    return (int64_t)be64_get(item->value.ptr);
-}
-
-uint32_t ttlv_enumeration(const struct ttlv_item *item)
-{
-    return be32_get(item->value.ptr);
-}
-
-bool ttlv_boolean(const struct ttlv_item *item)
-{
-    return item->value.ptr[7] != 0;
-}
-
 static void fields_fail(struct fields *fields, enum fields_error error, uint32_t tag)
 {
     if (fields->error == FIELDS_OK) {
@@ -129,40 +87,38 @@ static void fields_step(struct fields *fields)
         fields_fail(fields, FIELDS_MALFORMED, fields->last_taken);
 }
 
+static void begin(struct fields *fields, struct ttlv_reader reader)
+{
+    fields->reader = reader;
+    fields->error = FIELDS_OK;
+    fields->tag = fields->last_taken = 0;
+    fields_step(fields);
+}
+
 void fields_begin(struct fields *fields, struct span structure_value)
 {
-    *fields = (struct fields){.reader = ttlv_reader_over(structure_value)};
-    fields_step(fields);
+    begin(fields, ttlv_reader_over(structure_value));
 }
 
 void fields_begin_trusted(struct fields *fields, struct span structure_value)
 {
-    *fields = (struct fields){.reader = ttlv_reader_trusted(structure_value)};
-    fields_step(fields);
+    begin(fields, ttlv_reader_trusted(structure_value));
 }
 
-bool fields_peek(const struct fields *fields, uint32_t tag)
+bool fields_take_next(struct fields *fields, struct ttlv_item *item)
 {
-    return fields->has_next && fields->next.tag == tag;
-}
-
-bool fields_take_any(struct fields *fields, uint32_t tag, struct ttlv_item *item)
-{
-    if (!fields_peek(fields, tag))
-        return false;
     *item = fields->next;
-    fields->last_taken = tag;
+    fields->last_taken = item->tag;
     fields_step(fields);
     return true;
 }
 
-bool fields_take(struct fields *fields, uint32_t tag, enum ttlv_type type, struct ttlv_item *item)
+bool fields_take_typed(struct fields *fields, enum ttlv_type type, struct ttlv_item *item)
 {
-    if (fields_peek(fields, tag) && fields->next.type != type) {
-        fields_fail(fields, FIELDS_WRONG_TYPE, tag);
-        return false;
-    }
-    return fields_take_any(fields, tag, item);
+    if (fields->next.type == type)
+        return fields_take_next(fields, item);
+    fields_fail(fields, FIELDS_WRONG_TYPE, fields->next.tag);
+    return false;
 }
 
 /* Whether an item with this tag stands further on. */
@@ -176,11 +132,9 @@ static bool stands_later(const struct fields *fields, uint32_t tag)
     return false;
 }
 
-bool fields_need(struct fields *fields, uint32_t tag, enum ttlv_type type, struct ttlv_item *item)
+/* What stands in front of a field that is there does not belong there; otherwise the field is missing. */
+bool fields_miss(struct fields *fields, uint32_t tag)
 {
-    if (fields_take(fields, tag, type, item))
-        return true;
-    /* What stands in front of a field that is there does not belong there; otherwise the field is missing. */
     if (fields->has_next && stands_later(fields, tag))
         fields_fail(fields, fields->next.tag == fields->last_taken ? FIELDS_REPEATED : FIELDS_UNKNOWN,
                     fields->next.tag);

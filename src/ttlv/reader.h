@@ -37,18 +37,16 @@ static inline struct ttlv_reader ttlv_enter(const struct ttlv_item *structure)
     return reader;
 }
 
-/* For ttlv_next alone: the step over bytes that nobody has checked yet. */
-MUST_USE enum status ttlv_next_unchecked(struct ttlv_reader *reader, struct ttlv_item *item);
+/* For ttlv_next alone: whether an item that has room is what KMIP 1.4 s9.1.1 demands. */
+bool ttlv_item_valid(const struct ttlv_item *item);
 
 /*
  * STATUS_OK with the next item, STATUS_END behind the last, STATUS_MALFORMED when its bytes break KMIP 1.4
- * s9.1.1. It is taken some thirty times for a Get, mostly over bytes that ttlv_check has seen: there only the
+ * s9.1.1. It is taken some fifty times for a Get, mostly over bytes that ttlv_check has seen: there only the
  * length is looked at.
  */
 MUST_USE static inline enum status ttlv_next(struct ttlv_reader *reader, struct ttlv_item *item)
 {
-    if (!reader->trusted)
-        return ttlv_next_unchecked(reader, item);
     size_t room = (size_t)(reader->end - reader->at);
     const uint8_t *at = reader->at;
     if (room < TTLV_HEADER)
@@ -59,9 +57,11 @@ MUST_USE static inline enum status ttlv_next(struct ttlv_reader *reader, struct 
         return STATUS_MALFORMED;
     item->tag = head >> 8;
     item->type = (enum ttlv_type)(head & 0xff);
-    item->trusted = true;
+    item->trusted = reader->trusted;
     item->value = span_of(at + TTLV_HEADER, len);
     item->whole = span_of(at, whole);
+    if (!item->trusted && !ttlv_item_valid(item))
+        return STATUS_MALFORMED;
     reader->at = at + whole;
     return STATUS_OK;
 }
@@ -73,10 +73,27 @@ MUST_USE static inline enum status ttlv_next(struct ttlv_reader *reader, struct 
 MUST_USE enum status ttlv_check(struct span bytes, unsigned depth);
 
 /* Values of items whose type the caller has looked at. */
-int32_t ttlv_integer(const struct ttlv_item *item);
-int64_t ttlv_long(const struct ttlv_item *item);         /* Long Integer and Date-Time */
-uint32_t ttlv_enumeration(const struct ttlv_item *item); /* Enumeration and Interval */
-bool ttlv_boolean(const struct ttlv_item *item);
+static inline int32_t ttlv_integer(const struct ttlv_item *item)
+{
+    return (int32_t)be32_get(item->value.ptr);
+}
+
+/* Long Integer and Date-Time */
+static inline int64_t ttlv_long(const struct ttlv_item *item)
+{
+    return (int64_t)be64_get(item->value.ptr);
+}
+
+/* Enumeration and Interval */
+static inline uint32_t ttlv_enumeration(const struct ttlv_item *item)
+{
+    return be32_get(item->value.ptr);
+}
+
+static inline bool ttlv_boolean(const struct ttlv_item *item)
+{
+    return item->value.ptr[7] != 0;
+}
 
 /*
  * The fields of a structure in the order that the specification gives them. Each take looks whether the next
@@ -103,14 +120,41 @@ struct fields {
 void fields_begin(struct fields *fields, struct span structure_value);
 /* The same over checked bytes, as ttlv_reader_trusted. */
 void fields_begin_trusted(struct fields *fields, struct span structure_value);
-/* True and the item when the next one has this tag and type. */
-bool fields_take(struct fields *fields, uint32_t tag, enum ttlv_type type, struct ttlv_item *item);
-/* The same for a field of any type (Attribute Value). */
-bool fields_take_any(struct fields *fields, uint32_t tag, struct ttlv_item *item);
-/* The same for a field that has to be there. */
-bool fields_need(struct fields *fields, uint32_t tag, enum ttlv_type type, struct ttlv_item *item);
+
 /* Whether the next item has this tag, without taking it. */
-bool fields_peek(const struct fields *fields, uint32_t tag);
+static inline bool fields_peek(const struct fields *fields, uint32_t tag)
+{
+    return fields->has_next && fields->next.tag == tag;
+}
+
+/* For the three below. Takes the next item, which is there: true; of this type: true, or it has another one.
+ */
+bool fields_take_next(struct fields *fields, struct ttlv_item *item);
+bool fields_take_typed(struct fields *fields, enum ttlv_type type, struct ttlv_item *item);
+/* The error that a field which has to be there is not the next one: false. */
+bool fields_miss(struct fields *fields, uint32_t tag);
+
+/* True and the item when the next one has this tag and type. Most fields are optional and not there, which is
+ * found out here at once. */
+static inline bool fields_take(struct fields *fields, uint32_t tag, enum ttlv_type type,
+                               struct ttlv_item *item)
+{
+    return fields_peek(fields, tag) && fields_take_typed(fields, type, item);
+}
+
+/* The same for a field of any type (Attribute Value). */
+static inline bool fields_take_any(struct fields *fields, uint32_t tag, struct ttlv_item *item)
+{
+    return fields_peek(fields, tag) && fields_take_next(fields, item);
+}
+
+/* The same for a field that has to be there. */
+static inline bool fields_need(struct fields *fields, uint32_t tag, enum ttlv_type type,
+                               struct ttlv_item *item)
+{
+    return fields_peek(fields, tag) ? fields_take_typed(fields, type, item) : fields_miss(fields, tag);
+}
+
 /* Demands that nothing is left. */
 enum fields_error fields_end(struct fields *fields);
 

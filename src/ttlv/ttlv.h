@@ -30,6 +30,7 @@ struct ttlv_item {
 };
 
 /* Bytes that a value of this length takes with its padding (KMIP 1.4 s9.1.1.3). */
+_Static_assert(sizeof(size_t) == 8, "the greatest length of 32 bits, with header and padding, fits a size_t");
 static inline size_t ttlv_padded(size_t len)
 {
     return (len + 7) & ~(size_t)7;

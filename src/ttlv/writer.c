@@ -15,18 +15,19 @@ static uint8_t *reserve(struct ttlv_writer *writer, size_t len)
     return at;
 }
 
-static void put_header(uint8_t *at, uint32_t tag, enum ttlv_type type, size_t len)
+/* An item without its value: where that goes, with its padding, or NULL. */
+static uint8_t *put_head(struct ttlv_writer *writer, uint32_t tag, enum ttlv_type type, size_t len)
 {
-    be24_put(at, tag);
-    at[3] = (uint8_t)type;
-    be32_put(at + 4, (uint32_t)len);
+    uint8_t *at = reserve(writer, TTLV_HEADER + ttlv_padded(len));
+    if (at == NULL)
+        return NULL;
+    be64_put(at, (uint64_t)tag << 40 | (uint64_t)type << 32 | (uint32_t)len);
+    return at + TTLV_HEADER;
 }
 
 size_t ttlv_begin(struct ttlv_writer *writer, uint32_t tag)
 {
-    uint8_t *at = reserve(writer, TTLV_HEADER);
-    if (at != NULL)
-        put_header(at, tag, TTLV_STRUCTURE, 0);
+    put_head(writer, tag, TTLV_STRUCTURE, 0);
     return writer->len;
 }
 
@@ -38,29 +39,25 @@ void ttlv_end(struct ttlv_writer *writer, size_t begun)
 
 void ttlv_put_value(struct ttlv_writer *writer, uint32_t tag, enum ttlv_type type, struct span value)
 {
-    size_t padded = ttlv_padded(value.len);
-    uint8_t *at = reserve(writer, TTLV_HEADER + padded);
-    if (at == NULL)
+    uint8_t *at = put_head(writer, tag, type, value.len);
+    if (at == NULL || value.len == 0)
         return;
-    put_header(at, tag, type, value.len);
-    if (padded != value.len)
-        memset(at + TTLV_HEADER + padded - 8, 0, 8);
-    if (value.len != 0)
-        memcpy(at + TTLV_HEADER, value.ptr, value.len);
+    be64_put(at + ttlv_padded(value.len) - 8, 0); /* whatever padding there is stands here */
+    memcpy(at, value.ptr, value.len);
 }
 
 static void put_four(struct ttlv_writer *writer, uint32_t tag, enum ttlv_type type, uint32_t value)
 {
-    uint8_t bytes[4];
-    be32_put(bytes, value);
-    ttlv_put_value(writer, tag, type, span_of(bytes, sizeof bytes));
+    uint8_t *at = put_head(writer, tag, type, 4);
+    if (at != NULL)
+        be64_put(at, (uint64_t)value << 32); /* and padding */
 }
 
 static void put_eight(struct ttlv_writer *writer, uint32_t tag, enum ttlv_type type, uint64_t value)
 {
-    uint8_t bytes[8];
-    be64_put(bytes, value);
-    ttlv_put_value(writer, tag, type, span_of(bytes, sizeof bytes));
+    uint8_t *at = put_head(writer, tag, type, 8);
+    if (at != NULL)
+        be64_put(at, value);
 }
 
 void ttlv_put_integer(struct ttlv_writer *writer, uint32_t tag, int32_t value)
