@@ -30,7 +30,7 @@ all: $(BINARY)
 # The recipes keep their own stamps: asking them costs less than 0.1 s when nothing changed.
 vendor:
 	@vendor/need gcc make binutils
-	@vendor/build $(ARCH) toolchain bearssl c-ares curl jsmn
+	@vendor/build $(ARCH) toolchain bearssl c-ares curl jsmn roots
 
 $(OBJECTS): | vendor
 
@@ -41,7 +41,7 @@ $(OUT)/obj/%.o: src/%.c
 
 $(BINARY): $(OBJECTS) | vendor
 	@echo "link $@"
-	@$(LIBS)/cc $(LDFLAGS) $(OBJECTS) -lbearssl -o $@
+	@$(LIBS)/cc $(LDFLAGS) $(OBJECTS) -lcurl -lcares -lbearssl -o $@
 
 run: $(BINARY)
 	@tests/demo/run $(BINARY) $(PORT)

@@ -59,6 +59,26 @@
 
 /* calls to the key manager under way at once; each holds its request and answer, 9 KiB. */
 #define KEYMGR_CALLS 32
+/* calls to a cloud key manager under way at once; each is a connection of its own, about 90 KiB with its TLS.
+ */
+#define CLOUD_CALLS 8
+/* of these, for the state of the root key, and one more call for the token: they never wait for the others.
+ */
+#define CLOUD_STATE_CALLS 1
+#define HTTP_CALLS        (CLOUD_CALLS + CLOUD_STATE_CALLS + 1)
+/* bytes; a request's body: a record in base64 with its JSON. */
+#define HTTP_BODY_MAX 11264
+/* bytes; an answer's body: a record in base64 with what the service says about it. Lists are not kept. */
+#define HTTP_ANSWER_MAX 16384
+/* bytes; libcurl's and c-ares's memory: HTTP_CALLS connections with their TLS. */
+#define HTTP_MEMORY (1u << 20)
+/* bytes; an IAM token. IBM's have about 1,500. */
+#define TOKEN_MAX 4096
+/* bytes; an API key in its file. IBM's have 44. */
+#define API_KEY_MAX 256
+/* bytes; an element of a list: what the service says about one key. IBM's have about 1,000. */
+#define HTTP_ELEMENT_MAX 6144
+
 /* bytes; the identifier that a key manager gives a record. */
 #define RECORD_ID_BYTES 16
 /* new KEKs made ahead; a Create that finds one makes one call to the key manager, not two. */

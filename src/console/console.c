@@ -35,6 +35,9 @@ static const char help_text[] =
     "client scope <name> <scope>     clients of one scope share their keys\n"
     "user add <name>                 a KMIP user; asks for the password\n"
     "user scope <name> <scope>\n"
+    "keymanager credential           asks for a new API key of the key manager\n"
+    "test keymanager                 everything the server needs of it, step by step\n"
+    "cache refresh                   asks the key manager for everything anew\n"
     "cache erase                     wipes every key from memory; they are fetched again when asked for\n"
     "help, quit\n";
 
@@ -181,6 +184,28 @@ static int add_user(int fd, const char *name)
     return send_line(fd, &out);
 }
 
+/* The API key goes to the server over its socket, and nowhere else. */
+static int set_credential(int fd)
+{
+    char key[API_KEY_MAX + 2], line[API_KEY_MAX + 64];
+    size_t len = read_secret("API key (not shown): ", key, sizeof key);
+    while (len > 0 && (key[len - 1] == '\r' || key[len - 1] == ' '))
+        len--;
+    bool plain = len > 0 && len <= API_KEY_MAX;
+    for (size_t i = 0; i < len; i++)
+        plain = plain && key[i] > ' ' && key[i] < 0x7f && key[i] != '"';
+    struct buf out = buf_over(line, sizeof line);
+    buf_print(&out, "keymanager credential %.*s\n", (int)len, key);
+    wipe(key, sizeof key);
+    int result = 1;
+    if (plain)
+        result = send_line(fd, &out);
+    else
+        fprintf(stderr, "holdfast: an API key is one word of at most %d characters\n", API_KEY_MAX);
+    wipe(line, sizeof line);
+    return result;
+}
+
 /* One command, given as words. */
 static int run_words(int fd, int count, char **words)
 {
@@ -197,6 +222,12 @@ static int run_words(int fd, int count, char **words)
     if (count == 4 && strcmp(words[0], "user") == 0 && strcmp(words[1], "scope") == 0) {
         buf_print(&out, "user %s scope %s\n", words[2], words[3]);
         return send_line(fd, &out);
+    }
+    if (count >= 2 && strcmp(words[0], "keymanager") == 0 && strcmp(words[1], "credential") == 0) {
+        if (count == 2)
+            return set_credential(fd);
+        fprintf(stderr, "holdfast: an API key is never an argument; type: keymanager credential\n");
+        return 2;
     }
     for (int i = 0; i < count; i++)
         buf_print(&out, "%s%s", i == 0 ? "" : " ", words[i]);

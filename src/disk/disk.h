@@ -21,7 +21,8 @@ enum disk_op {
     DISK_READ,    /* `len` bytes at `offset` of segment `number` */
     DISK_PART,    /* writes bytes at `offset` of the new content of a file; offset 0 begins it */
     DISK_REPLACE, /* puts that content in the place of the file `name`: flush, rename, flush the folder */
-    DISK_FILE     /* reads the whole small file `name` */
+    DISK_FILE,    /* reads the whole small file `name` */
+    DISK_SECRET   /* the same; EPERM when others than its owner may read it */
 };
 
 #define DISK_NAME 32
@@ -30,7 +31,7 @@ struct disk_request {
     uint32_t op;
     uint32_t number;
     uint32_t offset;
-    uint32_t len; /* of the bytes that follow; of those wanted for DISK_READ and DISK_FILE */
+    uint32_t len; /* of the bytes that follow; of those wanted for reads */
     uint64_t ticket;
     char name[DISK_NAME]; /* of the log, or of the file */
 };

@@ -18,7 +18,8 @@ struct disk_ops {
     int64_t (*read_at)(void *self, int file, void *out, size_t len, uint64_t offset);
     int64_t (*write_at)(void *self, int file, const void *in, size_t len, uint64_t offset);
     int (*truncate)(void *self, int file, uint64_t size);
-    int (*flush)(void *self, int file); /* what was written is on the medium */
+    int (*flush)(void *self, int file);       /* what was written is on the medium */
+    bool (*is_private)(void *self, int file); /* nobody but its owner may read or write it */
     int (*rename)(void *self, const char *from, const char *to);
     int (*remove)(void *self, const char *name);
     int (*flush_folder)(void *self); /* names made, renamed and removed are on the medium */

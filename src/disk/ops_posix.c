@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -73,6 +74,13 @@ static int op_flush(void *self, int file)
     return fdatasync(file) == 0 ? 0 : -errno;
 }
 
+static bool op_is_private(void *self, int file)
+{
+    struct stat info;
+    (void)self;
+    return fstat(file, &info) == 0 && (info.st_mode & 077) == 0;
+}
+
 static int op_rename(void *self, const char *from, const char *to)
 {
     return renameat(folder_of(self), from, folder_of(self), to) == 0 ? 0 : -errno;
@@ -137,6 +145,7 @@ struct disk_ops disk_ops_posix(int *slot)
                              .write_at = op_write_at,
                              .truncate = op_truncate,
                              .flush = op_flush,
+                             .is_private = op_is_private,
                              .rename = op_rename,
                              .remove = op_remove,
                              .flush_folder = op_flush_folder,

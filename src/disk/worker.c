@@ -156,6 +156,10 @@ static int read_file(struct disk_worker *w, const struct disk_request *q, uint8_
     int file = w->ops->open(w->ops->self, q->name, false);
     if (file < 0)
         return -file;
+    if (q->op == DISK_SECRET && !w->ops->is_private(w->ops->self, file)) {
+        w->ops->close(w->ops->self, file);
+        return EPERM;
+    }
     int64_t n =
         w->ops->read_at(w->ops->self, file, out, q->len < DISK_BYTES_MAX ? q->len : DISK_BYTES_MAX, 0);
     w->ops->close(w->ops->self, file);
@@ -187,6 +191,7 @@ int disk_worker_do(struct disk_worker *w, const struct disk_request *q, struct s
     case DISK_REPLACE:
         return replace_file(w, q->name);
     case DISK_FILE:
+    case DISK_SECRET:
         return read_file(w, q, out, out_len);
     }
     return EINVAL;

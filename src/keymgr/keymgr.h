@@ -24,9 +24,11 @@ enum keymgr_call_kind {
     KEYMGR_PUT,
     KEYMGR_GET,
     KEYMGR_LIST,         /* living records, newest first, a page at a time */
-    KEYMGR_LIST_DELETED, /* removed records, newest first */
+    KEYMGR_LIST_DELETED, /* removed records, newest first, a page at a time */
+    KEYMGR_FIND,         /* living records of one object */
     KEYMGR_DELETE
 };
+#define KEYMGR_KINDS (KEYMGR_DELETE + 1)
 
 /* What an answer says. "Away" and "refused" are never confused: they lead to different states of the lease.
  */
@@ -41,7 +43,9 @@ enum keymgr_result {
     KEYMGR_LOCKED        /* no credential to ask with yet */
 };
 
-#define KEYMGR_WHY 120 /* bytes of the text for the operator, with its NUL */
+#define KEYMGR_WHY          160 /* bytes of the text for the operator, with its NUL */
+#define ROOT_VERSION_BYTES  16  /* the identifier of one version of the root key */
+#define RECORD_DIGEST_BYTES 8   /* the beginning of the SHA-256 of a record */
 
 struct keymgr_call {
     enum keymgr_call_kind kind;
@@ -51,6 +55,7 @@ struct keymgr_call {
     uint32_t generation;                /* put */
     struct span data; /* put: the record; unwrap, rewrap: the wrapped key. Copied before submit returns. */
     uint64_t cursor;  /* list: where the last page ended; 0 begins */
+    size_t wanted;    /* list: records in a page; 0 or more than KEYMGR_PAGE: KEYMGR_PAGE */
 };
 
 /* One record in a list. */
@@ -58,8 +63,9 @@ struct keymgr_listed {
     uint8_t uid[UUID_BYTES];
     uint8_t record_id[RECORD_ID_BYTES];
     uint32_t generation;
+    uint8_t digest[RECORD_DIGEST_BYTES]; /* of a key manager that others write to; zeros otherwise */
 };
-#define KEYMGR_PAGE 64
+#define KEYMGR_PAGE 256
 
 struct keymgr_answer {
     enum keymgr_call_kind kind;
@@ -68,6 +74,8 @@ struct keymgr_answer {
     char why[KEYMGR_WHY];
     uint8_t key[KEK_BYTES];             /* new key, unwrap; the taker wipes it */
     uint8_t record_id[RECORD_ID_BYTES]; /* put */
+    uint8_t
+        root_version[ROOT_VERSION_BYTES]; /* state: the newest; new key, rewrap: that wrapped; else zeros */
     struct span data; /* wrapped key (new key, rewrap, unwrap under a newer root key) or record; valid until
                          the next take */
     const struct keymgr_listed *listed;
@@ -78,6 +86,7 @@ struct keymgr_answer {
 struct keymgr {
     const struct keymgr_ops *ops;
     void *self;
+    bool shared; /* other nodes and administrators write and remove records too */
 };
 
 struct keymgr_ops {

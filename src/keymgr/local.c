@@ -100,11 +100,10 @@ static enum status load_root_key(struct local_keymgr *l, const struct disk_ops *
     return n == sizeof l->root_key && !longer ? STATUS_OK : STATUS_MALFORMED;
 }
 
-enum status local_open(struct local_keymgr *l, size_t slots, const struct disk_ops *ops, struct disk *disk,
-                       char *why, size_t why_cap)
+enum status local_open(struct local_keymgr *l, const struct disk_ops *ops, struct disk *disk, char *why,
+                       size_t why_cap)
 {
     struct log_replay *r = &(struct log_replay){.file = -1};
-    (void)slots;
     l->disk = disk;
     enum status status = replay(l, ops, r);
     if (status != STATUS_OK) {
@@ -180,6 +179,9 @@ static void answer_at_once(struct local_keymgr *l, struct local_call *c)
     case KEYMGR_LIST:
         records_list(l, c);
         break;
+    case KEYMGR_FIND:
+        records_of(l, c);
+        break;
     case KEYMGR_LIST_DELETED:
         c->answer.listed = l->deleted;
         c->answer.listed_count = l->deleted_count;
@@ -227,6 +229,7 @@ static bool send_to_disk(struct local_keymgr *l, struct local_call *c)
     case KEYMGR_REWRAP:
     case KEYMGR_LIST:
     case KEYMGR_LIST_DELETED:
+    case KEYMGR_FIND:
         answer_at_once(l, c);
         return true;
     }

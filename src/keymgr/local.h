@@ -25,8 +25,8 @@ struct local_keymgr *local_carve(struct region *region, size_t slots);
  * in why: the folder cannot be read, or a file is of another version. Records without a root key are revoked,
  * not an error.
  */
-MUST_USE enum status local_open(struct local_keymgr *local, size_t slots, const struct disk_ops *ops,
-                                struct disk *disk, char *why, size_t why_cap);
+MUST_USE enum status local_open(struct local_keymgr *local, const struct disk_ops *ops, struct disk *disk,
+                                char *why, size_t why_cap);
 
 struct keymgr local_keymgr(struct local_keymgr *local);
 

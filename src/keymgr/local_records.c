@@ -78,12 +78,12 @@ void records_forget(struct local_keymgr *l, struct local_record *r)
 void records_list(struct local_keymgr *l, struct local_call *c)
 {
     const struct local_record *page[KEYMGR_PAGE];
-    size_t n = 0;
+    size_t n = 0, most = c->call.wanted != 0 && c->call.wanted < KEYMGR_PAGE ? c->call.wanted : KEYMGR_PAGE;
     for (size_t k = 0; k < l->capacity; k++) {
         const struct local_record *r = &l->records[k];
-        if (r->id <= c->call.cursor || (n == KEYMGR_PAGE && r->id > page[n - 1]->id))
+        if (r->id <= c->call.cursor || (n == most && r->id > page[n - 1]->id))
             continue;
-        size_t i = n < KEYMGR_PAGE ? n++ : n - 1;
+        size_t i = n < most ? n++ : n - 1;
         for (; i > 0 && page[i - 1]->id > r->id; i--)
             page[i] = page[i - 1];
         page[i] = r;
@@ -95,5 +95,20 @@ void records_list(struct local_keymgr *l, struct local_call *c)
     }
     c->answer.listed = l->page;
     c->answer.listed_count = n;
-    c->answer.cursor = n == KEYMGR_PAGE ? page[n - 1]->id : 0;
+    c->answer.cursor = n == most ? page[n - 1]->id : 0;
+}
+
+void records_of(struct local_keymgr *l, struct local_call *c)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < l->capacity && n < KEYMGR_PAGE; i++) {
+        const struct local_record *r = &l->records[i];
+        if (r->id == 0 || memcmp(r->uid, c->call.uid, UUID_BYTES) != 0)
+            continue;
+        l->page[n] = (struct keymgr_listed){.generation = r->generation};
+        memcpy(l->page[n].uid, r->uid, UUID_BYTES);
+        record_id_write(r->id, l->page[n++].record_id);
+    }
+    c->answer.listed = l->page;
+    c->answer.listed_count = n;
 }

@@ -103,8 +103,9 @@ struct local_record *records_insert(struct local_keymgr *l, uint64_t id);
 void records_place(struct local_keymgr *l, struct local_record *r, uint32_t segment, uint32_t offset,
                    size_t payload);
 void records_forget(struct local_keymgr *l, struct local_record *r);
-/* Answers KEYMGR_LIST. */
+/* Answers KEYMGR_LIST, and KEYMGR_FIND. */
 void records_list(struct local_keymgr *l, struct local_call *c);
+void records_of(struct local_keymgr *l, struct local_call *c);
 
 /* ---- local_clean.c: emptying the oldest segment when garbage prevails ---- */
 

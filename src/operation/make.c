@@ -54,12 +54,22 @@ static void set_odd_parity(uint8_t *key, size_t len)
     }
 }
 
+/* Key managers without versions of their root key give none. */
+void make_wrapped(const struct op *op, struct draft_parts *parts)
+{
+    static const uint8_t none[ROOT_VERSION_BYTES];
+    const struct spare *spare = op->spare;
+    parts->wrapped_kek = span_of(spare->wrapped, spare->wrapped_len);
+    if (memcmp(spare->root_version, none, sizeof none) != 0)
+        parts->root_version = span_of(spare->root_version, ROOT_VERSION_BYTES);
+}
+
 void make_sealed(struct op *op, struct span material, struct draft_parts *parts, uint8_t room[MAKE_ROOM])
 {
     const struct catalogue_entry *e = catalogue_get(&op->env->store->catalogue, op->spare->handle);
     seal_make(op->kek, span_of(e->uid, UUID_BYTES), material, room);
     parts->sealed_material = span_of(room, material.len + SEAL_OVERHEAD);
-    parts->wrapped_kek = span_of(op->spare->wrapped, op->spare->wrapped_len);
+    make_wrapped(op, parts);
 }
 
 void make_key(struct op *op, uint32_t algorithm, size_t key_bytes, struct draft_parts *parts, uint16_t *flags,
@@ -68,7 +78,7 @@ void make_key(struct op *op, uint32_t algorithm, size_t key_bytes, struct draft_
     uint8_t *digest = room + MAKE_ROOM - SHA256_BYTES;
     if (algorithm == ALGORITHM_AES && key_bytes == KEK_BYTES) {
         *flags |= OBJECT_MATERIAL_IS_KEK;
-        parts->wrapped_kek = span_of(op->spare->wrapped, op->spare->wrapped_len);
+        make_wrapped(op, parts);
         sha256(span_of(op->kek, KEK_BYTES), digest);
     } else {
         uint8_t *material = op->env->material;

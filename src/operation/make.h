@@ -18,6 +18,8 @@ int32_t make_default_length(uint32_t algorithm);
 #define MAKE_ROOM (MATERIAL_MAX + 64)
 void make_key(struct op *op, uint32_t algorithm, size_t key_bytes, struct draft_parts *parts, uint16_t *flags,
               uint8_t room[MAKE_ROOM]);
+/* The spare's wrapped KEK, and the version of the root key that wrapped it. */
+void make_wrapped(const struct op *op, struct draft_parts *parts);
 /* Seals registered material under the spare's KEK. */
 void make_sealed(struct op *op, struct span material, struct draft_parts *parts, uint8_t room[MAKE_ROOM]);
 

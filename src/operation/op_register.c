@@ -133,7 +133,7 @@ static enum result_reason begin_draft(struct op *op, const struct registered *r,
         parts.digest = digest_of(r, digest);
     } else {
         flags = OBJECT_NO_KEY_VALUE;
-        parts.wrapped_kek = span_of(op->spare->wrapped, op->spare->wrapped_len);
+        make_wrapped(op, &parts);
     }
     if (r->block.wrapped) {
         struct ttlv_writer w = ttlv_writer_over(wrapping, sizeof wrapping);

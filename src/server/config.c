@@ -40,8 +40,39 @@ static const struct setting settings[] = {
     {"clients expiry", SETTING_CHOICE, AT(client_expiry), "warn", 0, 0, "warn enforce",
      "Whether an enrolled certificate that has expired is still accepted; a forgotten date should not stop "
      "machines."},
-    {"keymanager type", SETTING_CHOICE, AT(keymanager), "local", 0, 0, "local",
-     "Where the root key is: local is the embedded key manager on this machine's disk."},
+    {"keymanager type", SETTING_CHOICE, AT(keymanager), "local", 0, 0, "local keyprotect hpcs",
+     "Where the root key is: local is the embedded key manager on this machine's disk, keyprotect is IBM Key "
+     "Protect, hpcs is IBM Hyper Protect Crypto Services."},
+    {"keymanager region", SETTING_OPTION, AT(keymanager_region), "", 0, 0, NULL,
+     "Region of IBM Cloud that the instance is in, as us-south or eu-de."},
+    {"keymanager network", SETTING_CHOICE, AT(keymanager_network), "public", 0, 0, "public private",
+     "private: over IBM Cloud's private network, for the key manager and for IAM."},
+    {"keymanager endpoint", SETTING_OPTION, AT(keymanager_endpoint), "", 0, 0, NULL,
+     "https://HOST[:PORT] of the instance, when it does not follow from region and network; HPCS tells its "
+     "own."},
+    {"keymanager instance", SETTING_OPTION, AT(keymanager_instance), "", 0, 0, NULL,
+     "ID of the instance: a UUID, the part of its CRN before the last two colons."},
+    {"keymanager root-key", SETTING_OPTION, AT(keymanager_root_key), "", 0, 0, NULL,
+     "ID or alias of the root key that wraps every KEK; whoever deletes it shreds them all."},
+    {"keymanager key-ring", SETTING_OPTION, AT(keymanager_key_ring), "", 0, 0, NULL,
+     "ID of the key ring for records; one of its own keeps the API key's rights narrow."},
+    {"keymanager iam", SETTING_OPTION, AT(keymanager_iam), "", 0, 0, NULL,
+     "https://HOST[:PORT] of IAM, when it is not IBM Cloud's own."},
+    {"keymanager broker", SETTING_OPTION, AT(keymanager_broker), "", 0, 0, NULL,
+     "https://HOST[:PORT] of the HPCS broker that tells an instance's endpoint, when it is not the region's "
+     "own."},
+    {"keymanager roots", SETTING_OPTION, AT(keymanager_roots), "", 0, 0, NULL,
+     "PEM file of the root certificates that the key manager's and IAM's certificates have to lead to; "
+     "without "
+     "one the few that IBM Cloud uses, built in."},
+    {"keymanager proxy", SETTING_OPTION, AT(keymanager_proxy), "", 0, 0, NULL,
+     "http://HOST:PORT of a proxy (CONNECT) on the way to the key manager."},
+    {"keymanager timeout", SETTING_DURATION, AT(keymanager_timeout_ms), "10s", 500, MINUTE, NULL,
+     "From a call to the key manager to its answer, retries included."},
+    {"sync busy", SETTING_DURATION, AT(sync_busy_ms), "1s", 100, HOUR, NULL,
+     "How often the key manager is asked what other nodes changed, for a minute after each change."},
+    {"sync idle", SETTING_DURATION, AT(sync_idle_ms), "15s", 100, HOUR, NULL,
+     "The same while nothing changes; with the flush window it bounds how late another node sees a change."},
     {"cache check-interval", SETTING_DURATION, AT(check_interval_ms), "30s", 100, HOUR, NULL,
      "How often the key manager is asked about the root key; keys are erased within this time after it was "
      "revoked."},
@@ -170,15 +201,17 @@ static bool fail_range(const struct setting *s, char *why, size_t cap)
 
 static bool set_text(char *field, const struct setting *s, struct span value, char *why, size_t cap)
 {
-    bool printable = value.len > 0 && value.len < PATH_MAX_BYTES;
+    size_t least = s->type == SETTING_OPTION ? 0 : 1;
+    bool printable = value.len >= least && value.len < PATH_MAX_BYTES;
     for (size_t i = 0; printable && i < value.len; i++)
         printable = value.ptr[i] >= ' ' && value.ptr[i] < 0x7f && value.ptr[i] != '"';
     if (!printable) {
-        snprintf(why, cap, "%s is a text of 1 to %d printable ASCII characters without quotes", s->path,
-                 PATH_MAX_BYTES - 1);
+        snprintf(why, cap, "%s is a text of %zu to %d printable ASCII characters without quotes", s->path,
+                 least, PATH_MAX_BYTES - 1);
         return false;
     }
-    memcpy(field, value.ptr, value.len);
+    if (value.len != 0)
+        memcpy(field, value.ptr, value.len);
     field[value.len] = 0;
     return true;
 }
@@ -201,6 +234,7 @@ static bool set_value(struct config *config, const struct setting *s, struct spa
     uint64_t number = 0;
     switch (s->type) {
     case SETTING_TEXT:
+    case SETTING_OPTION:
         return set_text((char *)field, s, value, why, cap);
     case SETTING_CHOICE:
         return set_choice((uint64_t *)(void *)field, s, value, why, cap);
@@ -269,8 +303,8 @@ void config_show(const struct config *config, const struct setting *s, struct bu
 {
     const uint8_t *field = (const uint8_t *)config + s->offset;
     uint64_t number;
-    if (s->type == SETTING_TEXT) {
-        bool quoted = strpbrk((const char *)field, " #") != NULL;
+    if (s->type == SETTING_TEXT || s->type == SETTING_OPTION) {
+        bool quoted = field[0] == 0 || strpbrk((const char *)field, " #") != NULL;
         buf_print(out, quoted ? "\"%s\"" : "%s", (const char *)field);
         return;
     }
@@ -290,8 +324,8 @@ void config_write_table(struct buf *out)
     buf_add_text(out, "| setting | default | values | what it is for |\n| --- | --- | --- | --- |\n");
     for (size_t i = 0; i < COUNT_OF(settings); i++) {
         const struct setting *s = &settings[i];
-        buf_print(out, "| `%s` | `%s` | ", s->path, s->normal);
-        if (s->type == SETTING_TEXT) {
+        buf_print(out, "| `%s` | `%s` | ", s->path, s->normal[0] == 0 ? "\"\"" : s->normal);
+        if (s->type == SETTING_TEXT || s->type == SETTING_OPTION) {
             buf_add_text(out, "text");
         } else if (s->type == SETTING_CHOICE) {
             buf_add_text(out, s->choices);

@@ -25,7 +25,19 @@ struct config {
     uint64_t request_timeout_ms;
     uint64_t tls_compat;    /* 1: static RSA key exchange too */
     uint64_t client_expiry; /* 1: expired client certificates are refused */
-    uint64_t keymanager;    /* 0: local */
+    uint64_t keymanager;    /* enum keymanager_type */
+    char keymanager_region[PATH_MAX_BYTES];
+    uint64_t keymanager_network; /* 1: private */
+    char keymanager_endpoint[PATH_MAX_BYTES];
+    char keymanager_instance[PATH_MAX_BYTES];
+    char keymanager_root_key[PATH_MAX_BYTES];
+    char keymanager_key_ring[PATH_MAX_BYTES];
+    char keymanager_iam[PATH_MAX_BYTES];
+    char keymanager_broker[PATH_MAX_BYTES];
+    char keymanager_roots[PATH_MAX_BYTES];
+    char keymanager_proxy[PATH_MAX_BYTES];
+    uint64_t keymanager_timeout_ms;
+    uint64_t sync_busy_ms, sync_idle_ms;
     uint64_t check_interval_ms;
     uint64_t offline_lease_ms;
     uint64_t objects;
@@ -38,7 +50,13 @@ struct config {
     uint64_t log_level;
 };
 
-enum setting_type { SETTING_TEXT, SETTING_NUMBER, SETTING_DURATION, SETTING_CHOICE };
+enum setting_type {
+    SETTING_TEXT,
+    SETTING_OPTION /* a text, or "" for none */,
+    SETTING_NUMBER,
+    SETTING_DURATION,
+    SETTING_CHOICE
+};
 
 struct setting {
     const char *path;

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "base/wipe.h"
 #include "server/clients_file.h"
+#include "server/keymanager.h"
 #include "server/status.h"
 
 /* Lines of `show keys` made in one turn. */
@@ -40,6 +42,12 @@ static bool word_is(struct span word, const char *text)
 
 /* ---- commands ---- */
 
+static void show_memory(const struct server *s, struct buf *out)
+{
+    status_write_memory(&s->region, s->memory_locked, s->config.memory_lock == 0, out);
+    keymanager_write_memory(s, out);
+}
+
 static const char *do_show(struct server *s, struct control_conn *c, const struct span *words, size_t count)
 {
     struct buf out = out_of(c);
@@ -53,7 +61,7 @@ static const char *do_show(struct server *s, struct control_conn *c, const struc
     else if (word_is(what, "version"))
         status_write_version(&out);
     else if (word_is(what, "memory"))
-        status_write_memory(&s->region, s->memory_locked, s->config.memory_lock == 0, &out);
+        show_memory(s, &out);
     else if (word_is(what, "keys") && count > 2 && word_is(words[2], "count"))
         buf_print(&out, "%u\n", s->store.catalogue.visible);
     else if (word_is(what, "keys"))
@@ -98,6 +106,36 @@ static const char *do_user(struct server *s, struct control_conn *c, const struc
     return NULL;
 }
 
+/* A new API key: written by the disk process, read again when the next token is asked for. */
+static const char *do_credential(struct server *s, struct control_conn *c, struct span key)
+{
+    struct disk_request part = {.op = DISK_PART}, replace = {.op = DISK_REPLACE, .name = API_KEY_FILE};
+    if (!keymanager_is_cloud(s))
+        return "the local key manager needs no credential";
+    if (key.len > API_KEY_MAX)
+        return "an API key has at most 256 characters";
+    if (clients_file_busy(s))
+        return "the clients file is being written; try again";
+    if (disk_send(&s->disk, &part, key) == 0)
+        return "the disk is busy; try again";
+    c->ticket = disk_send(&s->disk, &replace, span_of(NULL, 0));
+    if (c->ticket == 0)
+        return "the disk is busy; try again";
+    c->command = CONTROL_CREDENTIAL;
+    return NULL;
+}
+
+static const char *do_test(struct server *s, struct control_conn *c)
+{
+    if (!keymanager_is_cloud(s))
+        return "the local key manager is a folder on this disk; show status tells how it is";
+    if (!keyprotect_test_begin(s->keyprotect))
+        return "the key manager is being asked or tested right now; try again";
+    c->cursor = 0;
+    c->command = CONTROL_TEST;
+    return NULL;
+}
+
 static void start_command(struct server *s, struct control_conn *c, struct span line)
 {
     struct span words[SETTING_WORDS];
@@ -113,6 +151,12 @@ static void start_command(struct server *s, struct control_conn *c, struct span 
         c->result = do_user(s, c, words, count);
     else if (word_is(words[0], "cache") && count == 2 && word_is(words[1], "erase"))
         store_erase_keks(&s->store), c->result = NULL;
+    else if (word_is(words[0], "cache") && count == 2 && word_is(words[1], "refresh"))
+        store_refresh(&s->store), c->result = NULL;
+    else if (word_is(words[0], "keymanager") && count == 3 && word_is(words[1], "credential"))
+        c->result = do_credential(s, c, words[2]);
+    else if (word_is(words[0], "test") && count == 2 && word_is(words[1], "keymanager"))
+        c->result = do_test(s, c);
     else
         c->result = "no such command; try help";
     if (c->command == CONTROL_TEXT)
@@ -136,8 +180,42 @@ static void step_keys(struct server *s, struct control_conn *c)
     c->out_len = out.len;
 }
 
+static void step_credential(struct server *s, struct control_conn *c)
+{
+    int error;
+    enum ask ask = disk_ask(&s->disk, c->ticket, &error);
+    if (ask == ASK_WAIT)
+        return;
+    if (ask == ASK_READY) {
+        keyprotect_credential_changed(s->keyprotect);
+        store_refresh(&s->store);
+    }
+    c->result = ask == ASK_READY ? NULL : "the API key could not be written; see the log";
+    end_command(c);
+}
+
+static void step_test(struct server *s, struct control_conn *c)
+{
+    struct buf out = out_of(c);
+    size_t from = c->cursor;
+    keymanager_write_test(s, &from, &out);
+    c->cursor = (uint32_t)from;
+    c->out_len = out.len;
+    if (keyprotect_test(s->keyprotect)->running)
+        return;
+    c->result = from == TEST_STEPS ? NULL : "the key manager is not ready for use";
+    for (size_t i = 0; i < from; i++)
+        if (!keyprotect_test(s->keyprotect)->steps[i].good)
+            c->result = "the key manager is not ready for use";
+    end_command(c);
+}
+
 static void step_command(struct server *s, struct control_conn *c)
 {
+    if (c->command == CONTROL_CREDENTIAL)
+        step_credential(s, c);
+    if (c->command == CONTROL_TEST)
+        step_test(s, c);
     if (c->command == CONTROL_KEYS) {
         step_keys(s, c);
     } else if (c->command == CONTROL_WRITE_CLIENTS && !clients_file_busy(s)) {
@@ -199,6 +277,7 @@ static void take_line(struct server *s, struct control_conn *c)
     c->skipping = false;
     memmove(c->in, c->in + len, c->in_len - len);
     c->in_len -= len;
+    wipe(c->in + c->in_len, len); /* it may have been an API key */
 }
 
 static void accept_console(struct server *s)
@@ -242,16 +321,20 @@ short control_interest(const struct control_conn *c)
 {
     if (c->out_len != 0)
         return POLLOUT;
-    return c->eof || c->in_len == sizeof c->in || c->command == CONTROL_WRITE_CLIENTS ? 0 : POLLIN;
+    bool waits =
+        c->command == CONTROL_WRITE_CLIENTS || c->command == CONTROL_CREDENTIAL || c->command == CONTROL_TEST;
+    return c->eof || c->in_len == sizeof c->in || waits ? 0 : POLLIN;
 }
 
 bool control_is_busy(const struct server *s)
 {
     for (size_t i = 0; i < CONTROL_SLOTS; i++) {
         const struct control_conn *c = &s->controls[i];
-        bool line = c->command == CONTROL_NONE && c->out_len == 0 &&
+        if (c->fd < 0 || c->out_len != 0)
+            continue;
+        bool line = c->command == CONTROL_NONE &&
                     (c->eof || (c->in_len != 0 && memchr(c->in, '\n', c->in_len) != NULL));
-        if (c->fd >= 0 && (line || (c->command == CONTROL_KEYS && c->out_len == 0)))
+        if (line || c->command == CONTROL_KEYS)
             return true;
     }
     return false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The control socket: lines of text from a console on this machine. A command is one line; the answer is
- * lines, the last one "OK" or "ERR <what to do>". Nothing secret goes either way.
+ * lines, the last one "OK" or "ERR <what to do>". An API key goes in; nothing secret comes out.
  */
 #ifndef HOLDFAST_SERVER_CONTROL_H
 #define HOLDFAST_SERVER_CONTROL_H

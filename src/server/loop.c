@@ -56,9 +56,12 @@ static struct places watch_all(struct server *s)
     return at;
 }
 
-static int sleep_ms(const struct server *s)
+/* The key manager's own sockets come last: how many there are changes. */
+static int sleep_ms(struct server *s)
 {
     uint64_t deadline = s->now.mono_ms + LONGEST_SLEEP_MS;
+    const struct keymgr *k = &s->store.keymgr;
+    s->fds_count += k->ops->poll(k->self, s->fds + s->fds_count, KEYMGR_FDS, &deadline);
     uint64_t store = store_deadline(&s->store);
     if (store < deadline)
         deadline = store;

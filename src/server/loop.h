@@ -12,6 +12,7 @@ void loop_run(struct server *server);
 
 /* Places in the poll array beside connections: listener, control socket, signals, disk, consoles, key
  * manager. */
-#define LOOP_OTHER_FDS 32
+#define KEYMGR_FDS     24
+#define LOOP_OTHER_FDS (16 + KEYMGR_FDS)
 
 #endif

@@ -7,8 +7,10 @@
 
 /* No core dumps, no debugger, no new privileges. Called first of all. */
 void sandbox_early(void);
-/* From here on a system call beyond the loop's own ends the process. False when the kernel has no seccomp
- * filters. */
-bool sandbox_enter(void);
+/*
+ * From here on a system call beyond the loop's own ends the process. `network`: those that calls to a key
+ * manager need are among them. False when the kernel has no seccomp filters.
+ */
+bool sandbox_enter(bool network);
 
 #endif

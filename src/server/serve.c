@@ -20,6 +20,7 @@
 #include "base/text.h"
 #include "base/wipe.h"
 #include "server/identity.h"
+#include "server/keymanager.h"
 #include "server/loop.h"
 #include "server/sandbox.h"
 #include "server/status.h"
@@ -134,6 +135,8 @@ static void carve(struct server *s)
                                       .flush_window_ms = s->config.flush_window_ms,
                                       .check_interval_ms = s->config.check_interval_ms,
                                       .offline_ms = s->config.offline_lease_ms,
+                                      .sync_busy_ms = s->config.sync_busy_ms,
+                                      .sync_idle_ms = s->config.sync_idle_ms,
                                       .journal = s->config.journal == 1,
                                       .commit_keymgr = s->config.commit == 1};
     struct region *r = &s->region;
@@ -147,7 +150,7 @@ static void carve(struct server *s)
     s->tls.sessions = region_take(r, "TLS sessions", TLS_SESSIONS, sizeof(struct tls_session));
     s->clients = region_take(r, "clients", 1, sizeof(struct clients));
     s->controls = region_take(r, "consoles", CONTROL_SLOTS, sizeof(struct control_conn));
-    s->local = local_carve(r, s->config.objects);
+    keymanager_carve(s);
     store_carve(&s->store, r, &settings);
 }
 
@@ -302,16 +305,9 @@ static void set_up_rooms(struct server *s)
 
 static bool open_store(struct server *s, char *why, size_t cap)
 {
-    if (local_open(s->local, s->config.objects, &s->ops, &s->disk, why, cap) != STATUS_OK)
-        return false;
-    uint64_t damaged = local_damaged_bytes(s->local);
-    if (damaged != 0)
-        log_write(&s->log, LOG_ERROR, "local",
-                  "%llu bytes of records are damaged; what the journal has is written anew",
-                  (unsigned long long)damaged);
-    s->store.settings.keep_unseen = true; /* nobody else removes records from the local key manager */
-    return store_open(&s->store, local_keymgr(s->local), &s->disk, &s->ops, &s->log, s->now, why, cap) ==
-           STATUS_OK;
+    struct keymgr keymgr;
+    return keymanager_open(s, &keymgr, why, cap) &&
+           store_open(&s->store, keymgr, &s->disk, &s->ops, &s->log, s->now, why, cap) == STATUS_OK;
 }
 
 static bool start(struct server *s, const struct disk_ops *ops, char *why, size_t cap)
@@ -358,11 +354,12 @@ int serve_run(struct server *s, const struct disk_ops *ops)
         return 1;
     }
     announce(s);
-    if (!sandbox_enter())
+    if (!sandbox_enter(keymanager_is_cloud(s)))
         log_write(&s->log, LOG_WARNING, "serve",
                   "the kernel has no seccomp filters: system calls are not restricted");
     loop_run(s);
     bool lost = s->disk.lost;
+    keymanager_close(s);
     disk_stop(&s->disk);
     log_write(&s->log, LOG_INFO, "serve", "stopped");
     if (s->region.base != NULL)

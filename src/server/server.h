@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/region.h"
+#include "keymgr/keyprotect.h"
 #include "keymgr/local.h"
 #include "operation/request.h"
 #include "server/clients.h"
@@ -47,7 +48,14 @@ struct conn {
     struct tls tls;
 };
 
-enum control_command { CONTROL_NONE, CONTROL_TEXT, CONTROL_KEYS, CONTROL_WRITE_CLIENTS };
+enum control_command {
+    CONTROL_NONE,
+    CONTROL_TEXT,
+    CONTROL_KEYS,
+    CONTROL_WRITE_CLIENTS,
+    CONTROL_CREDENTIAL, /* the file of the API key is being written */
+    CONTROL_TEST        /* of the key manager */
+};
 
 /* One console on the control socket. */
 struct control_conn {
@@ -57,6 +65,7 @@ struct control_conn {
     bool eof;
     bool skipping;      /* the rest of a line that was too long */
     const char *result; /* NULL: OK */
+    uint64_t ticket;    /* of the disk */
     char why[160];
     size_t in_len, out_len, out_at;
     char in[CONTROL_LINE];
@@ -93,7 +102,8 @@ struct server {
     struct disk_ops ops;
     struct disk disk;
     struct store store;
-    struct local_keymgr *local;
+    struct local_keymgr *local; /* the one or the other */
+    struct keyprotect *keyprotect;
     struct clients *clients;
     struct tls_server tls;
     struct conn *conns;
@@ -103,7 +113,7 @@ struct server {
     uint32_t turn_start; /* where this turn begins with handshakes, so that everybody has a turn */
     struct large_buffer *large;
     struct pollfd *fds;
-    size_t fds_count;
+    size_t fds_count, keymgr_fds;
     uint8_t *scratch; /* MESSAGE_LARGE bytes: the answer being written */
     struct operation_env env;
     struct audit audit;

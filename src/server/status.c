@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "crypto/x509_read.h"
+#include "server/keymanager.h"
 
 static void print_age(struct buf *out, uint64_t seconds)
 {
@@ -34,7 +35,9 @@ static void write_lease(const struct server *s, struct buf *out)
     buf_add_text(out, "\n");
     if (l->why[0] != 0)
         buf_print(out, "Cause            %s\n", l->why);
-    buf_add_text(out, "Key manager      local, ");
+    buf_add_text(out, "Key manager      ");
+    keymanager_write(s, out);
+    buf_add_text(out, keymanager_is_cloud(s) ? "" : ", ");
     if (l->positive_unix_s != 0) {
         buf_add_text(out, "root key confirmed ");
         print_age(out, (s->now.mono_ms - l->positive_mono_ms) / 1000);
@@ -67,6 +70,16 @@ static void write_store(const struct server *s, struct buf *out)
     if (t->removals_refused != 0)
         buf_print(out, "Superseded       %llu old records could not be removed from the key manager\n",
                   (unsigned long long)t->removals_refused);
+    if (!t->keymgr.shared)
+        return;
+    buf_add_text(out, "Other nodes      see changes within ");
+    print_age(out, (store_sync_bound_ms(t) + 999) / 1000);
+    buf_print(out, "; %llu records read, %llu merged, %llu removed there\n",
+              (unsigned long long)t->sync.read_total, (unsigned long long)t->sync.merges,
+              (unsigned long long)t->sync.gone);
+    if (t->rewrap.running)
+        buf_print(out, "Root key rotated %u of %u keys wrapped anew, %u refused\n", t->rewrap.done,
+                  t->rewrap.total, t->rewrap.failed);
 }
 
 static void write_connections(const struct server *s, struct buf *out)
@@ -111,6 +124,18 @@ void status_write_thumbprints(const struct tls_server *tls, struct buf *out)
     write_certificate(&tls->ec, "ECDSA", out);
 }
 
+static void write_warnings(const struct server *s, struct buf *out)
+{
+    size_t before = out->len;
+    if (!s->memory_locked)
+        buf_add_text(out, "Warnings         memory is not locked: keys may be swapped to disk\n");
+    if (clients_count(s->clients) == 0)
+        buf_add_text(out, "Warnings         no client is enrolled: nobody can fetch keys\n");
+    keymanager_write_warnings(s, out);
+    if (out->len == before)
+        buf_add_text(out, "Warnings         none\n");
+}
+
 void status_write(const struct server *s, struct buf *out)
 {
     write_lease(s, out);
@@ -120,13 +145,8 @@ void status_write(const struct server *s, struct buf *out)
     status_write_thumbprints(&s->tls, out);
     buf_add_text(out, "Software         " SERVER_VERSION ", running ");
     print_age(out, (uint64_t)(s->now.unix_s > s->started_s ? s->now.unix_s - s->started_s : 0));
-    buf_add_text(out, "\nWarnings         ");
-    if (!s->memory_locked)
-        buf_add_text(out, "memory is not locked: keys may be swapped to disk\n");
-    else if (clients_count(s->clients) == 0)
-        buf_add_text(out, "no client is enrolled: nobody can fetch keys\n");
-    else
-        buf_add_text(out, "none\n");
+    buf_add_text(out, "\n");
+    write_warnings(s, out);
 }
 
 void status_write_clients(const struct server *s, struct buf *out)

@@ -26,6 +26,7 @@ enum change_phase {
 struct entry_change {
     uint8_t phase;
     bool sent;                          /* the call or the append is under way */
+    bool slow;                          /* another node is to write the same: it goes first */
     uint32_t number;                    /* of the newest change proposed */
     uint32_t done;                      /* of the newest change that ended */
     uint32_t segment;                   /* of the journal, in CHANGE_JOURNAL */
@@ -38,8 +39,8 @@ struct catalogue_entry {
     uint8_t record_id[RECORD_ID_BYTES]; /* of stored_generation in the key manager */
     uint32_t serial;                    /* of this use of the slot; never 0 */
     uint32_t chain;                     /* next slot with the same hash of the Unique Identifier, or free */
-    arena_ref record;                   /* committed; 0: not visible to anybody yet */
-    arena_ref next;                     /* the change under way */
+    arena_ref record; /* committed; 0: not visible to anybody: new, or stored there and not read yet */
+    arena_ref next;   /* the change under way */
     uint16_t record_len;
     uint16_t next_len;
     uint32_t generation;        /* of the committed record */
@@ -51,6 +52,8 @@ struct catalogue_entry {
     bool in_use;
     bool dirty;                        /* in the list of records that the key manager lacks */
     bool active;                       /* in the list of changes under way */
+    bool finding;                      /* its living records are being asked for */
+    bool looked;                       /* they were, and nothing is newer: a change may be sent */
     bool fresh_spent;                  /* served since start, though the record still says Fresh */
     uint32_t list_next, list_previous; /* in the dirty list */
     uint32_t active_next;
@@ -117,6 +120,12 @@ void catalogue_names_remove(struct catalogue *catalogue, struct catalogue_entry 
  * NULL. */
 struct catalogue_entry *catalogue_find_name(const struct catalogue *catalogue, uint8_t scope,
                                             struct span name);
+
+/* Whether its record is in the key manager and was not read yet. */
+static inline bool entry_is_unread(const struct catalogue_entry *entry)
+{
+    return entry->record == 0 && entry->next == 0 && entry->stored_generation != 0;
+}
 
 /* The next visible entry from slot *at on; NULL at the end. */
 struct catalogue_entry *catalogue_next(const struct catalogue *catalogue, uint32_t *at);

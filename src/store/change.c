@@ -5,9 +5,12 @@
 #include "base/text.h"
 #include "store/journal.h"
 #include "store/rooms.h"
+#include "store/sync.h"
 
 /* After a failed write to the key manager. */
 #define RETRY_MS 1000
+/* How much later a node writes what another one is to write too: it finds it written. */
+#define SLOW_MS 3000
 
 /* The change is durable: the next record becomes the record. */
 void change_apply(struct store *s, struct catalogue_entry *e)
@@ -85,7 +88,7 @@ static void step_journal(struct store *s, struct catalogue_entry *e)
     }
     change_apply(s, e);
     e->segment = e->change.segment;
-    upload_add(s, e, s->now.mono_ms + s->settings.flush_window_ms);
+    upload_add(s, e, s->now.mono_ms + s->settings.flush_window_ms + (e->change.slow ? SLOW_MS : 0));
 }
 
 static void step_change(struct store *s, struct catalogue_entry *e)
@@ -164,7 +167,9 @@ enum status store_propose(struct store *s, struct handle handle, struct span rec
     }
     bool wait_for_keymgr = level == COMMIT_KEYMGR || s->disk == NULL || s->settings.commit_keymgr;
     e->change.phase = wait_for_keymgr ? CHANGE_PUT : CHANGE_JOURNAL;
-    e->change.sent = false;
+    e->change.sent = e->change.slow = false;
+    e->looked = false;
+    sync_stir(s);
     *number = ++e->change.number;
     if (!e->active) {
         e->active = true;

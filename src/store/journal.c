@@ -7,14 +7,16 @@
 
 /*
  * Entries (payload):
- *   1 PUT     stored generation (4), zero (4), record id (16), record
+ *   1 PUT     stored generation (4), last served (4, seconds since 1970; 0 never), record id (16), record
  *   2 GONE    Unique Identifier (16)
  *   3 STORED  Unique Identifier (16), generation (4), zero (4), record id (16)
+ *   4 SERVED  Unique Identifier (16), last served (4), zero (4)
  * Of several PUT of one object the greatest generation counts, wherever it stands.
  */
-enum { JOURNAL_PUT = 1, JOURNAL_GONE = 2, JOURNAL_STORED = 3 };
+enum { JOURNAL_PUT = 1, JOURNAL_GONE = 2, JOURNAL_STORED = 3, JOURNAL_SERVED = 4 };
 #define PUT_HEAD     24
 #define STORED_BYTES 40
+#define SERVED_BYTES 24
 
 /* Entries appended anew in one turn while a segment is emptied: 32 KiB at the most usual size. */
 #define CLEAN_A_TURN 32
@@ -26,6 +28,7 @@ bool journal_put(struct store *s, struct catalogue_entry *e, struct span record,
 {
     uint8_t head[PUT_HEAD] = {0};
     be32_put(head, stored_generation);
+    be32_put(head + 4, (uint32_t)e->served_unix_s);
     memcpy(head + 8, e->record_id, RECORD_ID_BYTES);
     return log_append(&s->journal, JOURNAL_PUT, span_of(head, sizeof head), record, place);
 }
@@ -41,6 +44,18 @@ void journal_stored(struct store *s, const struct catalogue_entry *e)
     memcpy(note + 24, e->record_id, RECORD_ID_BYTES);
     if (!log_append(&s->journal, JOURNAL_STORED, span_of(note, sizeof note), span_of(NULL, 0), &place))
         return; /* the queue is full: the note is worth less than the wait */
+}
+
+void journal_served(struct store *s, const struct catalogue_entry *e)
+{
+    struct log_place place;
+    uint8_t note[SERVED_BYTES] = {0};
+    if (s->disk == NULL)
+        return;
+    memcpy(note, e->uid, UUID_BYTES);
+    be32_put(note + 16, (uint32_t)e->served_unix_s);
+    if (!log_append(&s->journal, JOURNAL_SERVED, span_of(note, sizeof note), span_of(NULL, 0), &place))
+        return; /* worth less than the wait, as above */
 }
 
 void journal_gone(struct store *s, const uint8_t uid[UUID_BYTES])
@@ -81,7 +96,9 @@ static void replay_put(struct store *s, const struct entry *in)
     e->generation = object.head.generation;
     e->scope = scopes_number(&s->scopes, object.scope);
     e->segment = in->segment;
-    uint32_t stored = be32_get(in->payload.ptr);
+    uint32_t stored = be32_get(in->payload.ptr), served = be32_get(in->payload.ptr + 4);
+    if (served > e->served_unix_s)
+        e->served_unix_s = served;
     if (stored >= e->stored_generation) {
         e->stored_generation = stored;
         memcpy(e->record_id, in->payload.ptr + 8, RECORD_ID_BYTES);
@@ -100,7 +117,9 @@ static void replay_entry(struct store *s, const struct entry *in)
         in->payload.len >= UUID_BYTES ? catalogue_find(&s->catalogue, in->payload.ptr) : NULL;
     if (e == NULL)
         return;
-    if (in->type == JOURNAL_GONE) {
+    if (in->type == JOURNAL_SERVED && in->payload.len == SERVED_BYTES) {
+        e->served_unix_s = be32_get(in->payload.ptr + 16);
+    } else if (in->type == JOURNAL_GONE) {
         catalogue_remove(&s->catalogue, e);
     } else if (in->type == JOURNAL_STORED && in->payload.len == STORED_BYTES &&
                be32_get(in->payload.ptr + 16) >= e->stored_generation) {

@@ -12,6 +12,8 @@ MUST_USE bool journal_put(struct store *store, struct catalogue_entry *entry, st
 /* Notes that the key manager has a generation. Not flushed for: losing it costs one write that says the same
  * again. */
 void journal_stored(struct store *store, const struct catalogue_entry *entry);
+/* Notes that an object was served, about once a day: after a restart its KEK is fetched ahead. */
+void journal_served(struct store *store, const struct catalogue_entry *entry);
 /* Notes that an object is gone. */
 void journal_gone(struct store *store, const uint8_t uid[UUID_BYTES]);
 

@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* KEKs and the lease on them: spares made ahead, fetches, wiping. */
+#include <stdio.h>
+
 #include "base/text.h"
 #include "base/wipe.h"
+#include "crypto/digest.h"
 #include "crypto/random.h"
+#include "store/rewrap.h"
 #include "store/rooms.h"
 
 /* After a failure to make a new key. */
 #define RETRY_MS 1000
+/* When no call was free for the question about the root key. */
+#define CHECK_AGAIN_MS 200
+/* Keys fetched at once that nobody waits for: half of the calls. */
+#define PREFETCHES   (CLOUD_CALLS / 2)
+#define SLOTS_A_TURN 256
 
 void keys_new_answered(struct store *s, struct keymgr_answer *a)
 {
@@ -19,6 +28,7 @@ void keys_new_answered(struct store *s, struct keymgr_answer *a)
             kek_set(&s->keks, spare->handle.slot, a->key);
             memcpy(spare->wrapped, a->data.ptr, a->data.len);
             spare->wrapped_len = a->data.len;
+            memcpy(spare->root_version, a->root_version, ROOT_VERSION_BYTES);
             spare->phase = SPARE_READY;
             s->new_key_result = KEYMGR_OK;
         } else {
@@ -32,6 +42,19 @@ void keys_new_answered(struct store *s, struct keymgr_answer *a)
     }
 }
 
+/* A wrapped KEK that is not bound to its object could be another one's: the digest tells. */
+static bool is_the_key(const struct store *s, const struct catalogue_entry *e, const uint8_t key[KEK_BYTES])
+{
+    struct object object;
+    uint8_t digest[SHA256_BYTES];
+    if (object_open(catalogue_record(&s->catalogue, e), &object) != STATUS_OK)
+        return false;
+    if ((object.head.flags & OBJECT_MATERIAL_IS_KEK) == 0 || object.digest.len != sizeof digest)
+        return true; /* unsealing the material tells */
+    sha256(span_of(key, KEK_BYTES), digest);
+    return memcmp(digest, object.digest.ptr, sizeof digest) == 0;
+}
+
 void keys_unwrap_answered(struct store *s, struct keymgr_answer *a)
 {
     struct catalogue_entry *e = rooms_entry(s, a->ticket);
@@ -40,7 +63,12 @@ void keys_unwrap_answered(struct store *s, struct keymgr_answer *a)
             s->keks.in_flight--;
         return;
     }
-    if (a->result != KEYMGR_OK) {
+    if (a->result == KEYMGR_OK && !is_the_key(s, e, a->key)) {
+        a->result = KEYMGR_REFUSED;
+        snprintf(a->why, sizeof a->why, "the key manager gave another key than the one that was made");
+    }
+    uint32_t skipped;
+    if (a->result != KEYMGR_OK && log_limit_pass(&s->limit_unwrap, s->now.unix_s, 10, &skipped)) {
         char uid[UUID_TEXT + 1];
         uuid_write(e->uid, uid);
         log_write(s->log, LOG_WARNING, "store", "the key of %s was not unwrapped: %s", uid, a->why);
@@ -73,8 +101,12 @@ void store_erase_keks(struct store *s)
 void keys_state_answered(struct store *s, const struct keymgr_answer *a)
 {
     enum lease_state before = s->lease.state;
+    bool served = lease_serves(&s->lease);
     if (lease_answer(&s->lease, a->result, a->why, s->now))
         wipe_keks(s);
+    if (!served && lease_serves(&s->lease))
+        s->prefetch_at = 0;
+    rewrap_version(s, a->root_version);
     if (s->lease.state == before)
         return;
     log_write(s->log, s->lease.state == LEASE_READY ? LOG_INFO : LOG_WARNING, "lease", "%s%s%s",
@@ -144,6 +176,25 @@ void keys_check_lease(struct store *s)
         return;
     struct keymgr_call call = {.kind = KEYMGR_STATE};
     s->lease.asked = keymgr_submit(&s->keymgr, &call);
+    if (!s->lease.asked)
+        s->lease.next_check_ms = s->now.mono_ms + CHECK_AGAIN_MS;
+}
+
+void keys_prefetch(struct store *s)
+{
+    const uint8_t *key;
+    enum keymgr_result result;
+    if (!s->keymgr.shared || !lease_serves(&s->lease) || s->keks.queue_head != NO_SLOT_32)
+        return;
+    for (int i = 0; i < SLOTS_A_TURN && s->keks.in_flight < PREFETCHES && s->prefetch_at < s->catalogue.high;
+         i++) {
+        uint32_t slot = s->prefetch_at++;
+        const struct catalogue_entry *e = &s->catalogue.entries[slot];
+        if (!e->in_use || e->record == 0 || e->served_unix_s == 0 || s->keks.keks[slot].phase != KEK_EMPTY)
+            continue;
+        (void)!kek_ask(&s->keks, slot, s->now, &key, &result);
+        keys_fetch(s);
+    }
 }
 
 static const char *why_not(const struct store *s, enum keymgr_result result)

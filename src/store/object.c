@@ -55,6 +55,8 @@ static void read_parts(struct fields *fields, struct object *out)
     if (fields_take(fields, TAG_SECRET_DATA_TYPE, TTLV_ENUMERATION, &item) ||
         fields_take(fields, TAG_OPAQUE_DATA_TYPE, TTLV_ENUMERATION, &item))
         out->subtype = ttlv_enumeration(&item);
+    if (fields_take(fields, TAG_RECORD_ROOT_VERSION, TTLV_BYTE_STRING, &item))
+        out->root_version = item.value;
 }
 
 enum status object_open(struct span record, struct object *out)
@@ -204,6 +206,8 @@ void draft_begin(struct draft *draft, const struct object_head *head, const stru
         ttlv_put_enumeration(&w, TAG_SECRET_DATA_TYPE, parts->subtype);
     if (head->type == OBJECT_OPAQUE_OBJECT)
         ttlv_put_enumeration(&w, TAG_OPAQUE_DATA_TYPE, parts->subtype);
+    if (parts->root_version.len != 0)
+        ttlv_put_bytes(&w, TAG_RECORD_ROOT_VERSION, parts->root_version);
     draft->len = w.len;
     draft->attributes_at = w.len;
     draft->full = w.full;
@@ -220,33 +224,48 @@ static void copy_attributes(struct draft *draft, struct span attributes)
     draft->len += attributes.len;
 }
 
+static struct draft_parts parts_of(const struct object *object)
+{
+    return (struct draft_parts){.scope = object->scope,
+                                .wrapped_kek = object->wrapped_kek,
+                                .sealed_material = object->sealed_material,
+                                .wrapping_data = object->wrapping_data,
+                                .digest = object->digest,
+                                .key_format = object->key_format,
+                                .subtype = object->subtype,
+                                .root_version = object->root_version};
+}
+
 static void draft_next(struct draft *draft, const struct object *object, const uint8_t node[NODE_BYTES],
-                       bool material)
+                       const struct draft_parts *parts)
 {
     struct object_head head = object->head;
     head.generation++;
     memcpy(head.node, node, NODE_BYTES);
-    struct draft_parts parts = {.scope = object->scope,
-                                .wrapping_data = object->wrapping_data,
-                                .digest = object->digest,
-                                .key_format = object->key_format,
-                                .subtype = object->subtype};
-    if (material) {
-        parts.wrapped_kek = object->wrapped_kek;
-        parts.sealed_material = object->sealed_material;
-    }
-    draft_begin(draft, &head, &parts);
+    draft_begin(draft, &head, parts);
     copy_attributes(draft, object->attributes);
 }
 
 void draft_from(struct draft *draft, const struct object *object, const uint8_t node[NODE_BYTES])
 {
-    draft_next(draft, object, node, true);
+    struct draft_parts parts = parts_of(object);
+    draft_next(draft, object, node, &parts);
 }
 
 void draft_without_material(struct draft *draft, const struct object *object, const uint8_t node[NODE_BYTES])
 {
-    draft_next(draft, object, node, false);
+    struct draft_parts parts = parts_of(object);
+    parts.wrapped_kek = parts.sealed_material = parts.root_version = span_of(NULL, 0);
+    draft_next(draft, object, node, &parts);
+}
+
+void draft_rewrapped(struct draft *draft, const struct object *object, const uint8_t node[NODE_BYTES],
+                     struct span wrapped_kek, struct span root_version)
+{
+    struct draft_parts parts = parts_of(object);
+    parts.wrapped_kek = wrapped_kek;
+    parts.root_version = root_version;
+    draft_next(draft, object, node, &parts);
 }
 
 struct object draft_view(struct draft *draft)

@@ -21,7 +21,8 @@ enum record_tag {
     TAG_RECORD_SCOPE = 0x540003,
     TAG_RECORD_WRAPPED_KEK = 0x540004,
     TAG_RECORD_SEALED_MATERIAL = 0x540005,
-    TAG_RECORD_DIGEST = 0x540006
+    TAG_RECORD_DIGEST = 0x540006,
+    TAG_RECORD_ROOT_VERSION = 0x540007
 };
 
 enum object_flag {
@@ -55,6 +56,7 @@ struct object {
     struct span digest;        /* SHA-256, 32 bytes */
     uint32_t key_format;       /* Key Format Type */
     uint32_t subtype;          /* Secret Data Type or Opaque Data Type */
+    struct span root_version;  /* of the root key, that wrapped the KEK; empty: not known */
     struct span attributes;    /* items; object_attribute_next steps through them */
 };
 
@@ -106,12 +108,17 @@ struct draft_parts {
     struct span digest;
     uint32_t key_format;
     uint32_t subtype;
+    struct span root_version;
 };
 void draft_begin(struct draft *draft, const struct object_head *head, const struct draft_parts *parts);
 /* A draft of the next generation of an object. */
 void draft_from(struct draft *draft, const struct object *object, const uint8_t node[NODE_BYTES]);
 /* A copy without wrapped KEK and material: what remains of a destroyed object. */
 void draft_without_material(struct draft *draft, const struct object *object, const uint8_t node[NODE_BYTES]);
+
+/* A copy whose KEK is wrapped under another version of the root key. */
+void draft_rewrapped(struct draft *draft, const struct object *object, const uint8_t node[NODE_BYTES],
+                     struct span wrapped_kek, struct span root_version);
 
 /* Sets an instance, in its place if it exists, at the end otherwise. row NULL: a custom attribute with this
  * name. */

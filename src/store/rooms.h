@@ -53,5 +53,7 @@ void keys_state_answered(struct store *s, const struct keymgr_answer *a);
 void keys_refill_spares(struct store *s);
 void keys_fetch(struct store *s);
 void keys_check_lease(struct store *s);
+/* Fetches the KEKs that were served before the restart, while nobody waits for another one. */
+void keys_prefetch(struct store *s);
 
 #endif

@@ -4,8 +4,12 @@
 #include "base/wipe.h"
 #include "crypto/random.h"
 #include "store/journal.h"
-#include "store/reconcile.h"
+#include "store/rewrap.h"
 #include "store/rooms.h"
+#include "store/sync.h"
+
+/* That an object was served is noted this often: a restart wants to know which KEKs are in use. */
+#define SERVED_NOTE_S 86400
 
 void store_carve(struct store *s, struct region *region, const struct store_settings *settings)
 {
@@ -13,6 +17,7 @@ void store_carve(struct store *s, struct region *region, const struct store_sett
     uint32_t slots = settings->objects + SPARE_KEKS;
     catalogue_carve(&s->catalogue, region, slots, settings->record_bytes);
     kek_cache_carve(&s->keks, region, slots);
+    s->draft = region_take(region, "store draft", 1, sizeof(struct draft));
 }
 
 enum status store_open(struct store *s, struct keymgr keymgr, struct disk *disk, const struct disk_ops *ops,
@@ -57,16 +62,22 @@ static void take_answers(struct store *s)
             upload_answered(s, &a);
             break;
         case KEYMGR_GET:
-            reconcile_got(s, &a);
+            sync_got(s, &a);
             break;
         case KEYMGR_LIST:
-            reconcile_listed(s, &a);
+            sync_listed(s, &a);
             break;
         case KEYMGR_DELETE:
             upload_removal_answered(s, &a);
             break;
-        case KEYMGR_REWRAP:
         case KEYMGR_LIST_DELETED:
+            sync_removed(s, &a);
+            break;
+        case KEYMGR_FIND:
+            sync_found(s, &a);
+            break;
+        case KEYMGR_REWRAP:
+            rewrap_answered(s, &a);
             break;
         }
         wipe(a.key, sizeof a.key);
@@ -79,13 +90,16 @@ void store_turn(struct store *s, struct clock now)
     s->stirred = false;
     s->keymgr.ops->turn(s->keymgr.self, now);
     take_answers(s);
+    /* In the order in which calls are given out: what somebody waits for comes first. */
     change_turn(s);
     keys_check_lease(s);
+    keys_fetch(s);
+    keys_refill_spares(s);
     upload_send(s);
     upload_send_removals(s);
-    keys_refill_spares(s);
-    keys_fetch(s);
-    reconcile_turn(s);
+    sync_turn(s);
+    rewrap_turn(s);
+    keys_prefetch(s);
     if (s->disk != NULL)
         journal_clean(s);
     take_answers(s); /* what the local key manager answers at once does not wait for another turn */
@@ -101,9 +115,11 @@ uint64_t store_deadline(const struct store *s)
         deadline = s->catalogue.entries[s->dirty_head].due_ms;
     if (s->removals_used != 0 && s->removal_retry_ms > s->now.mono_ms && s->removal_retry_ms < deadline)
         deadline = s->removal_retry_ms;
-    if (s->reconcile.phase != RECONCILE_DONE && s->reconcile.retry_ms > s->now.mono_ms &&
-        s->reconcile.retry_ms < deadline)
-        deadline = s->reconcile.retry_ms;
+    uint64_t sync = sync_deadline(s), rewrap = rewrap_deadline(s);
+    if (sync < deadline)
+        deadline = sync;
+    if (rewrap < deadline)
+        deadline = rewrap;
     if (s->new_key_retry_ms > s->now.mono_ms && s->new_key_retry_ms < deadline)
         deadline = s->new_key_retry_ms;
     return deadline;
@@ -111,13 +127,17 @@ uint64_t store_deadline(const struct store *s)
 
 enum ask store_find(struct store *s, const uint8_t uid[UUID_BYTES], struct handle *out)
 {
-    const struct catalogue_entry *e = catalogue_find(&s->catalogue, uid);
+    struct catalogue_entry *e = catalogue_find(&s->catalogue, uid);
     if (e != NULL && e->record != 0) {
         *out = catalogue_handle(&s->catalogue, e);
         return ASK_READY;
     }
     *out = (struct handle){.serial = 0};
-    return store_complete(s) ? ASK_FAILED : ASK_WAIT;
+    if (e != NULL && entry_is_unread(e))
+        sync_read_first(s, e);
+    if (!s->sync.listed || (e != NULL && entry_is_unread(e)))
+        return ASK_WAIT;
+    return s->keymgr.shared && sync_is_unknown(s, uid) == ASK_WAIT ? ASK_WAIT : ASK_FAILED;
 }
 
 void store_served(struct store *s, struct handle handle)
@@ -126,5 +146,8 @@ void store_served(struct store *s, struct handle handle)
     if (e == NULL)
         return;
     e->served = ++s->catalogue.next_served;
+    bool first = s->now.unix_s - e->served_unix_s >= SERVED_NOTE_S;
     e->served_unix_s = s->now.unix_s;
+    if (first && s->keymgr.shared)
+        journal_served(s, e);
 }

@@ -26,16 +26,19 @@ struct store_settings {
     uint64_t flush_window_ms;
     uint64_t check_interval_ms;
     uint64_t offline_ms;
-    bool journal;       /* false: every change waits for the key manager */
-    bool keep_unseen;   /* the key manager's own records are damaged: what it lacks is written again, not
-                           forgotten */
-    bool commit_keymgr; /* "store commit keymgr": the same, though there is a journal */
+    uint64_t sync_busy_ms; /* between two looks at what other nodes did: while things change, */
+    uint64_t sync_idle_ms; /* and while nothing does */
+    bool journal;          /* false: every change waits for the key manager */
+    bool keep_unseen;      /* the key manager's own records are damaged: what it lacks is written again, not
+                              forgotten */
+    bool commit_keymgr;    /* "store commit keymgr": the same, though there is a journal */
 };
 
 /* A KEK made ahead, bound to the Unique Identifier of an entry that nobody sees yet. */
 struct spare {
     enum { SPARE_EMPTY, SPARE_ASKED, SPARE_READY } phase;
     struct handle handle;
+    uint8_t root_version[ROOT_VERSION_BYTES];
     size_t wrapped_len;
     uint8_t wrapped[WRAPPED_KEK_MAX];
 };
@@ -48,17 +51,72 @@ struct removal {
 };
 #define REMOVALS 256
 
-/* Compares the catalogue with what the key manager has, once after start. */
-struct reconcile {
-    enum { RECONCILE_WAIT, RECONCILE_LIST, RECONCILE_PAGE, RECONCILE_DONE } phase;
-    uint32_t pass;
+/* A record that the key manager has and this node has not read: newer than its own, or beside it. */
+#define NEWS_MAX 128
+/* Objects whose records in the key manager have to be looked up one by one. */
+#define DOUBTS_MAX 128
+/* Unread objects that somebody asked for. */
+#define ASKED_MAX 64
+/* Unique Identifiers asked for that nobody knows. */
+#define MISSES_MAX 64
+/* Records read at once in the background; those that somebody waits for may take all calls. */
+#define READS_MAX 8
+
+struct miss {
+    uint8_t uid[UUID_BYTES];
+    uint64_t first_ms;    /* when it was asked for first; 0: free */
+    uint64_t answered_ms; /* when the answer was: there is none; 0: not yet */
+};
+
+/* What the node knows of the key manager's records, beside the catalogue. */
+struct sync {
+    /* the whole list */
+    enum { WHOLE_WAIT, WHOLE_ASK, WHOLE_ASKED, WHOLE_UNSEEN, WHOLE_DONE } phase;
+    bool told_complete;
+    bool listed;   /* once since start: whom it did not name is not there */
+    uint32_t pass; /* of the whole list */
     uint64_t cursor;
+    uint64_t whole_ms;  /* when it is read again */
+    uint32_t unseen_at; /* slot */
+    /* the newest records, and the newest removals */
+    struct sync_recent {
+        bool asked;
+        uint64_t due_ms;
+        uint64_t cursor;
+        uint64_t begun_ms; /* of the page under way */
+    } newest, removed;
+    uint64_t newest_done_ms; /* when the last newest list that came whole was begun; 0 none */
+    uint64_t busy_until_ms;
+    bool waited_for; /* somebody waits for a record that may be new */
+    struct miss misses[MISSES_MAX];
+    /* reading */
+    uint32_t unread;    /* objects */
+    uint32_t unread_at; /* slot */
+    size_t reads;
+    uint64_t read_retry_ms;
+    bool reading_used[READS_MAX];
+    struct keymgr_listed reading[READS_MAX];
+    size_t asked_count, news_count, doubts_count;
+    struct handle asked[ASKED_MAX];
+    struct keymgr_listed news[NEWS_MAX];
+    struct handle doubts[DOUBTS_MAX];
+    size_t finds; /* under way */
+    size_t merged_at;
+    uint8_t merged[NEWS_MAX]
+                  [RECORD_ID_BYTES]; /* records that went into ours, so they need not be read again */
+    uint64_t read_total, merges, gone;
+};
+
+/* Wraps every KEK anew when the root key was rotated, slowly. */
+struct rewrap {
+    bool have_version;
+    uint8_t version[ROOT_VERSION_BYTES]; /* newest of the root key */
+    bool running;
     bool asked;
-    size_t at, count, gets;
-    uint64_t retry_ms;
-    struct keymgr_listed page[KEYMGR_PAGE];
-    struct keymgr_listed getting[8];
-    bool get_used[8];
+    uint32_t at; /* slot */
+    uint32_t done, total, failed;
+    uint64_t next_ms;
+    int64_t since_unix_s;
 };
 
 struct store {
@@ -82,9 +140,16 @@ struct store {
     uint64_t new_key_retry_ms;
     struct removal removals[REMOVALS];
     uint32_t removals_used;
-    uint64_t removals_refused; /* records that the key manager did not let us remove: they pile up there */
+    uint64_t
+        removals_refused; /* old records that the key manager did not let us remove: they pile up there */
     uint64_t removal_retry_ms;
-    struct reconcile reconcile;
+    uint64_t removal_denied_ms; /* until then nothing is removed: the right to is missing */
+    char removal_why[KEYMGR_WHY];
+    struct log_limit limit_full, limit_read, limit_unwrap;
+    struct sync sync;
+    struct rewrap rewrap;
+    struct draft *draft;     /* of merging and rewrapping */
+    uint32_t prefetch_at;    /* slot: KEKs used before the restart */
     uint32_t journal_oldest; /* segment */
     uint32_t cleaning;       /* segment being emptied; 0 none */
     uint32_t cleaning_at;
@@ -152,10 +217,15 @@ void store_served(struct store *store, struct handle handle);
 /* Wipes every KEK; they are fetched again when asked for. */
 void store_erase_keks(struct store *store);
 
-/* Whether the catalogue has been compared with the key manager since start. */
+/* Whether every record that the key manager has is in the catalogue and was read. */
 static inline bool store_complete(const struct store *store)
 {
-    return store->reconcile.phase == RECONCILE_DONE;
+    return store->sync.listed && store->sync.unread == 0;
 }
+
+/* Within this time another node sees what was changed here; 0: there are no other nodes. */
+uint64_t store_sync_bound_ms(const struct store *store);
+/* Asks the key manager for everything anew: root key, all records. */
+void store_refresh(struct store *store);
 
 #endif

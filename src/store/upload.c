@@ -2,9 +2,14 @@
 /* What the key manager lacks is brought to it, and what a newer generation superseded is removed there. */
 #include "store/journal.h"
 #include "store/rooms.h"
+#include "store/sync.h"
 
 /* After a failed write to the key manager. */
 #define RETRY_MS 1000
+/* Without the right to remove records; it may be granted any time. */
+#define DENIED_MS 600000
+/* Removals leave most calls to what somebody waits for. */
+#define REMOVALS_AT_ONCE 2
 
 void upload_add(struct store *s, struct catalogue_entry *e, uint64_t due_ms)
 {
@@ -50,6 +55,11 @@ bool upload_put(struct store *s, struct catalogue_entry *e, struct span record, 
 
 void upload_supersede(struct store *s, const uint8_t record_id[RECORD_ID_BYTES])
 {
+    if (s->now.mono_ms < s->removal_denied_ms)
+        return; /* listed again, as an older generation, when it may be tried again */
+    for (size_t i = 0; i < REMOVALS; i++)
+        if (s->removals[i].used && memcmp(s->removals[i].record_id, record_id, RECORD_ID_BYTES) == 0)
+            return;
     for (size_t i = 0; i < REMOVALS; i++) {
         if (s->removals[i].used)
             continue;
@@ -59,7 +69,7 @@ void upload_supersede(struct store *s, const uint8_t record_id[RECORD_ID_BYTES])
         s->removals_used++;
         return;
     }
-    s->removals_refused++; /* found again, as an older generation, by the next reconciliation */
+    s->sync.whole_ms = s->now.mono_ms + RETRY_MS; /* the next whole list names it again */
 }
 
 /* The key manager has `generation`; the record that held an older one goes. */
@@ -69,7 +79,7 @@ void upload_note_stored(struct store *s, struct catalogue_entry *e, uint32_t gen
     if (e->stored_generation != 0)
         upload_supersede(s, e->record_id);
     e->stored_generation = generation;
-    e->pass = s->reconcile.pass; /* a list that began before does not have it */
+    e->pass = s->sync.pass; /* a list that began before does not have it */
     memcpy(e->record_id, record_id, RECORD_ID_BYTES);
 }
 
@@ -77,6 +87,7 @@ static void answer_upload(struct store *s, struct catalogue_entry *e, const stru
 {
     uint32_t generation = e->uploading;
     e->uploading = 0;
+    e->looked = false;
     if (a->result != KEYMGR_OK) {
         log_write(s->log, LOG_WARNING, "store",
                   "the key manager did not take a change, it is kept and sent again: %s", a->why);
@@ -112,8 +123,16 @@ void upload_removal_answered(struct store *s, const struct keymgr_answer *a)
         s->removal_retry_ms = s->now.mono_ms + RETRY_MS;
         return;
     }
-    if (a->result != KEYMGR_OK && a->result != KEYMGR_NO_RECORD)
+    if (a->result != KEYMGR_OK && a->result != KEYMGR_NO_RECORD) {
+        if (s->now.mono_ms >= s->removal_denied_ms)
+            log_write(s->log, LOG_WARNING, "store", "old records are not removed from the key manager: %s",
+                      a->why);
+        memcpy(s->removal_why, a->why, sizeof s->removal_why);
         s->removals_refused++;
+        s->removal_denied_ms = s->now.mono_ms + DENIED_MS;
+    }
+    if (a->result == KEYMGR_OK)
+        s->removals_refused = 0;
     removal->used = false;
     s->removals_used--;
 }
@@ -129,6 +148,13 @@ void upload_send(struct store *s)
             upload_remove(s, e); /* that call brings the newest generation along, or puts it back here */
             continue;
         }
+        if (s->keymgr.shared && !e->looked) {
+            upload_remove(s, e); /* comes back when its records in the key manager are known */
+            sync_doubt(s, e);
+            if (!e->finding)
+                upload_add(s, e, s->now.mono_ms + RETRY_MS);
+            continue;
+        }
         if (!upload_put(s, e, catalogue_record(&s->catalogue, e), e->generation)) {
             s->upload_held = true;
             return;
@@ -140,9 +166,15 @@ void upload_send(struct store *s)
 
 void upload_send_removals(struct store *s)
 {
-    if (s->removals_used == 0 || s->now.mono_ms < s->removal_retry_ms)
+    if (s->removals_used == 0 || s->now.mono_ms < s->removal_retry_ms ||
+        s->now.mono_ms < s->removal_denied_ms)
         return;
+    size_t sent = 0;
+    for (size_t i = 0; i < REMOVALS; i++)
+        sent += s->removals[i].used && s->removals[i].sent;
     for (size_t i = 0; i < REMOVALS; i++) {
+        if (s->keymgr.shared && sent >= REMOVALS_AT_ONCE)
+            return;
         if (!s->removals[i].used || s->removals[i].sent)
             continue;
         struct keymgr_call call = {.kind = KEYMGR_DELETE, .ticket = i};
@@ -150,5 +182,6 @@ void upload_send_removals(struct store *s)
         if (!keymgr_submit(&s->keymgr, &call))
             return;
         s->removals[i].sent = true;
+        sent++;
     }
 }

@@ -4,9 +4,11 @@ out := build/fuzz
 cc := clang
 flags := -std=c11 -Wall -Wextra -Werror -g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
 	-fno-sanitize-recover=all -Isrc -Itests -Ibuild/vendor/host/include
-libraries := build/vendor/host/lib/libbearssl.a
+libraries := $(patsubst %,build/vendor/host/lib/lib%.a,curl cares bearssl)
 
-sources := $(wildcard $(foreach room,base crypto ttlv kmip disk keymgr store operation server,src/$(room)/*.c))
+# malloc.c is for the image alone: the sanitizers have an allocator of their own.
+sources := $(filter-out src/keymgr/malloc.c,\
+	$(wildcard $(foreach room,base crypto ttlv kmip disk keymgr store operation server,src/$(room)/*.c)))
 support := tests/support/fake_keymgr.c tests/support/sim_disk.c tests/support/ttlv_text.c
 helpers := $(filter-out %_fuzz.c tests/fuzz/samples.c,$(wildcard tests/fuzz/*.c))
 objects := $(patsubst %.c,$(out)/obj/%.o,$(sources) $(support) $(helpers))

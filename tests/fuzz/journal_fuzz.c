@@ -200,7 +200,7 @@ static void try_local(const struct disk_ops *ops)
     memset(memory, 0, size);
     region = (struct region){.base = memory, .size = size};
     local = local_carve(&region, OBJECTS);
-    if (local_open(local, OBJECTS, ops, &no_disk, why, sizeof why) != STATUS_OK)
+    if (local_open(local, ops, &no_disk, why, sizeof why) != STATUS_OK)
         return;
     struct keymgr keymgr = local_keymgr(local);
     struct keymgr_call call = {.kind = KEYMGR_LIST, .ticket = 1};

@@ -248,7 +248,7 @@ def made_logs():
     if not (folder / "records.log").exists():
         program = TOP / "build/tests/unit/samples"
         subprocess.run("gcc -std=c11 -g -O1 -fsanitize=address,undefined -Isrc -Itests -Ibuild/vendor/host/include -o %s tests/fuzz/samples.c "
-                       "build/tests/unit/all.a build/vendor/host/lib/libbearssl.a -lm && %s %s" % (program, program, folder),
+                       "build/tests/unit/all.a -Lbuild/vendor/host/lib -lcurl -lcares -lbearssl -lm && %s %s" % (program, program, folder),
                        shell=True, check=True, cwd=TOP)
     return [(folder / "journal.log").read_bytes(), (folder / "records.log").read_bytes()]
 
@@ -329,6 +329,43 @@ def make_x509():
     put("x509", "utf8", "\4äöü€🔑".encode("latin-1", "ignore") + "äöü€🔑".encode())
 
 
+# What Key Protect and IAM answer, and what a proxy on the way may put in its place.
+DOCUMENTS = {
+    "page": '{"metadata":{"collectionType":"application/vnd.ibm.kms.key+json","collectionTotal":2},"resources":'
+            '[{"type":"application/vnd.ibm.kms.key+json","id":"0c5a4b3c-1e1a-4c4e-9f5c-0a1b2c3d4e5f","name":"a",'
+            '"state":1,"extractable":true,"keyVersion":{"id":"0c5a","creationDate":"2026-01-02T03:04:05Z"},'
+            '"tags":[],"dualAuthDelete":{"enabled":false},"deleted":false},\n {"id":"b","description":"{}[]\\"\\\\"}]}',
+    "empty-page": '{"metadata":{"collectionTotal":0},"resources":[]}',
+    "no-resources": ' { "metadata" : { "resources" : [ { } ] } , "x" : "resources" } ',
+    "wrap": '{"plaintext":"Zm9vYmFyZm9vYmFyZm9vYmFyZm9vYmFyZm9vYmFyZm9vYmFyZm9vYmFyZm9vYmFyZm9vYmFyZm8=",'
+            '"ciphertext":"eyJ\\u0050\\/x==","keyVersion":{"id":"1"}}',
+    "error": '{"metadata":{"collectionTotal":1},"resources":[{"errorMsg":"Unprocessable Entity: \\u00e9\\ud83d\\ude00",'
+             '"reasons":[{"code":"KEY_NOT_FOUND_ERR","message":"no","status":404,"moreInfo":"https:\\/\\/x"}]}]}',
+    "token": '{"access_token":"e.y.J","refresh_token":"not_supported","token_type":"Bearer","expires_in":3600,'
+             '"expiration":1473188353,"scope":"ibm openid"}',
+    "numbers": '[0,-0,1.5,1e5,-1E-5,9223372036854775807,-9223372036854775808,9223372036854775808,true,false,null]',
+    "nested": '{"a":' + "[" * 15 + "]" * 15 + '}',
+    "too-deep": "[" * 17 + "]" * 17,
+    "many": "[" + "1," * 254 + "1]",
+    "too-many": "[" + "1," * 255 + "1]",
+    "not-an-array": '{"resources":{"a":1}}',
+    "not-objects": '{"resources":[{"a":1},2]}',
+    "twice": '{"resources":[{}],"resources":[]}',
+    "half": '{"resources":[{"id":"a"},{"id":"b',
+    "comma-at-the-end": '{"a":[1,{}],"b":[2,]}',
+    "comma-too-many": '{"a":1,,"b":2}',
+    "comma-missing": '{"a":[1 2]}',
+    "no-value": '{"a":1,"b"}',
+    "not-a-word": '{"a":[nil,truex]}',
+    "html": "<html><body>502 Bad Gateway</body></html>",
+}
+
+
+def make_json():
+    for number, (title, text) in enumerate(DOCUMENTS.items()):
+        put("json", title, bytes([number * 37 & 255]) + text.encode())
+
+
 def main():
     for old in CORPUS.glob("*/seed-*"):
         old.unlink()
@@ -336,6 +373,7 @@ def main():
     make_journal()
     make_config()
     make_x509()
+    make_json()
     for folder in sorted(CORPUS.iterdir()):
         print(folder.name, len(list(folder.iterdir())))
 

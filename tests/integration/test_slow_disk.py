@@ -26,8 +26,8 @@ def build():
     binary = os.path.join(world.folder(), "slow_disk")
     subprocess.run([compiler, "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIE",
                     "-I" + os.path.join(world.ROOT, "src"), "-static-pie",
-                    os.path.join(world.ROOT, "tests", "integration", "slow_disk.c"), *objects, "-lbearssl", "-o",
-                    binary], check=True, timeout=world.PATIENCE * 4)
+                    os.path.join(world.ROOT, "tests", "integration", "slow_disk.c"), *objects, "-lcurl", "-lcares",
+                    "-lbearssl", "-o", binary], check=True, timeout=world.PATIENCE * 4)
     return binary
 
 

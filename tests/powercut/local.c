@@ -42,7 +42,7 @@ static bool begin(struct local_story *s)
     s->local = local_carve(&region, SLOTS);
     tame_disk_start(&s->disk, &s->ops);
     s->keymgr = local_keymgr(s->local);
-    return local_open(s->local, SLOTS, &s->ops, &s->disk.disk, s->why, sizeof s->why) == STATUS_OK;
+    return local_open(s->local, &s->ops, &s->disk.disk, s->why, sizeof s->why) == STATUS_OK;
 }
 
 static bool answer(struct local_story *s, struct keymgr_answer *a)

@@ -6,9 +6,11 @@ cc := gcc
 segment := 16384u
 flags := -std=c11 -Wall -Wextra -Werror -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=all -I$(out)/include -Isrc -Itests -Itests/powercut -Ibuild/vendor/host/include
-libraries := build/vendor/host/lib/libbearssl.a
+libraries := $(patsubst %,build/vendor/host/lib/lib%.a,curl cares bearssl)
 
-sources := $(wildcard $(foreach room,base crypto ttlv kmip disk keymgr store operation,src/$(room)/*.c)) \
+# malloc.c is for the image alone: the sanitizers have an allocator of their own.
+sources := $(filter-out src/keymgr/malloc.c,\
+	$(wildcard $(foreach room,base crypto ttlv kmip disk keymgr store operation,src/$(room)/*.c))) \
 	$(addprefix tests/support/,fake_keymgr.c message.c sim_disk.c tame_disk.c world.c) $(wildcard tests/powercut/*.c)
 objects := $(patsubst %.c,$(out)/obj/%.o,$(sources))
 

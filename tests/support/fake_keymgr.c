@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/bytes.h"
+#include "crypto/digest.h"
 
 void fake_init(struct fake_keymgr *f)
 {
@@ -55,8 +56,35 @@ size_t fake_record_count(const struct fake_keymgr *f)
 {
     size_t n = 0;
     for (size_t i = 0; i < f->high; i++)
-        n += f->records[i].used;
+        n += f->records[i].used && f->records[i].removed == 0;
     return n;
+}
+
+static bool is_of(const struct fake_record *r, const uint8_t uid[UUID_BYTES])
+{
+    return r->used && r->removed == 0 && memcmp(r->uid, uid, UUID_BYTES) == 0;
+}
+
+unsigned fake_living(const struct fake_keymgr *f, const uint8_t uid[UUID_BYTES])
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < f->high; i++)
+        n += is_of(&f->records[i], uid);
+    return n;
+}
+
+struct fake_record *fake_find_generation(struct fake_keymgr *f, const uint8_t uid[UUID_BYTES],
+                                         uint32_t generation)
+{
+    for (size_t i = 0; i < f->high; i++)
+        if (is_of(&f->records[i], uid) && f->records[i].generation == generation)
+            return &f->records[i];
+    return NULL;
+}
+
+static void remove_record(struct fake_keymgr *f, struct fake_record *r)
+{
+    r->removed = ++f->next_removed;
 }
 
 struct fake_record *fake_find(struct fake_keymgr *f, const uint8_t uid[UUID_BYTES])
@@ -64,9 +92,8 @@ struct fake_record *fake_find(struct fake_keymgr *f, const uint8_t uid[UUID_BYTE
     struct fake_record *best = NULL;
     for (size_t i = 0; i < f->high; i++) {
         struct fake_record *r = &f->records[i];
-        if (r->used && memcmp(r->uid, uid, UUID_BYTES) == 0 &&
-            (best == NULL || r->generation > best->generation ||
-             (r->generation == best->generation && r->id > best->id)))
+        if (is_of(r, uid) && (best == NULL || r->generation > best->generation ||
+                              (r->generation == best->generation && r->id > best->id)))
             best = r;
     }
     return best;
@@ -77,12 +104,14 @@ struct fake_record *fake_put(struct fake_keymgr *f, const uint8_t uid[UUID_BYTES
 {
     for (size_t i = 0; i < FAKE_RECORDS; i++) {
         struct fake_record *r = &f->records[i];
-        if (r->used)
+        if (r->used && (r->removed == 0 || f->shared))
             continue;
         f->high = i < f->high ? f->high : i + 1;
         if (data.len > sizeof r->data)
             abort(); /* no key manager takes so large a record: the server's bug */
         r->used = true;
+        r->hidden = false;
+        r->removed = 0;
         r->id = ++f->next_id;
         r->generation = generation;
         r->len = data.len;
@@ -96,8 +125,8 @@ struct fake_record *fake_put(struct fake_keymgr *f, const uint8_t uid[UUID_BYTES
 void fake_remove(struct fake_keymgr *f, const uint8_t uid[UUID_BYTES])
 {
     for (size_t i = 0; i < f->high; i++)
-        if (f->records[i].used && memcmp(f->records[i].uid, uid, UUID_BYTES) == 0)
-            f->records[i].used = false;
+        if (is_of(&f->records[i], uid))
+            remove_record(f, &f->records[i]);
 }
 
 void fake_wrap(const struct fake_keymgr *f, const uint8_t uid[UUID_BYTES], const uint8_t key[KEK_BYTES],
@@ -112,33 +141,48 @@ void fake_wrap(const struct fake_keymgr *f, const uint8_t uid[UUID_BYTES], const
 static struct fake_record *record_by_id(struct fake_keymgr *f, const uint8_t id[RECORD_ID_BYTES])
 {
     for (size_t i = 0; i < f->high; i++)
-        if (f->records[i].used && f->records[i].id == be64_get(id + 8))
+        if (f->records[i].used && f->records[i].removed == 0 && f->records[i].id == be64_get(id + 8))
             return &f->records[i];
     return NULL;
 }
 
-/* Newest first. The cursor is the id of the last record of the page before. */
-static void list(struct fake_keymgr *f, const struct fake_call *c, struct keymgr_answer *a)
+static void add_listed(struct fake_keymgr *f, const struct fake_record *r, struct keymgr_answer *a)
+{
+    uint8_t hash[SHA256_BYTES];
+    struct keymgr_listed *l = &f->listed[a->listed_count++];
+    memset(l, 0, sizeof *l);
+    memcpy(l->uid, r->uid, UUID_BYTES);
+    be64_put(l->record_id + 8, r->id);
+    l->generation = r->generation;
+    sha256(span_of(r->data, r->len), hash);
+    if (f->shared)
+        memcpy(l->digest, hash, RECORD_DIGEST_BYTES);
+    a->listed = f->listed;
+}
+
+/* Newest first. The cursor is the order of the last record of the page before. */
+static void list(struct fake_keymgr *f, const struct fake_call *c, bool removed, struct keymgr_answer *a)
 {
     uint64_t below = c->call.cursor == 0 ? UINT64_MAX : c->call.cursor;
-    while (a->listed_count < f->page) {
+    size_t page = c->call.wanted != 0 && c->call.wanted < f->page ? c->call.wanted : f->page;
+    while (a->listed_count < page) {
         struct fake_record *best = NULL;
+        uint64_t best_order = 0;
         for (size_t i = 0; i < f->high; i++) {
             struct fake_record *r = &f->records[i];
-            if (r->used && r->id < below && (best == NULL || r->id > best->id))
+            uint64_t order = removed ? r->removed : r->id;
+            if (r->used && !r->hidden && (r->removed != 0) == removed && order < below &&
+                order > best_order) {
                 best = r;
+                best_order = order;
+            }
         }
         if (best == NULL)
             break;
-        struct keymgr_listed *l = &f->listed[a->listed_count++];
-        memset(l, 0, sizeof *l);
-        memcpy(l->uid, best->uid, UUID_BYTES);
-        be64_put(l->record_id + 8, best->id);
-        l->generation = best->generation;
-        below = best->id;
+        add_listed(f, best, a);
+        below = best_order;
     }
-    a->listed = f->listed;
-    a->cursor = a->listed_count == f->page ? below : 0;
+    a->cursor = a->listed_count == page ? below : 0;
 }
 
 static void new_key(struct fake_keymgr *f, const struct fake_call *c, struct keymgr_answer *a)
@@ -148,6 +192,7 @@ static void new_key(struct fake_keymgr *f, const struct fake_call *c, struct key
         a->key[i] = (uint8_t)(f->next_key * 31 + i * 17 + (f->next_key >> 8));
     fake_wrap(f, c->call.uid, a->key, f->out);
     a->data = span_of(f->out, FAKE_WRAPPED);
+    memcpy(a->root_version, f->root_version, ROOT_VERSION_BYTES);
 }
 
 static void unwrap(struct fake_keymgr *f, const struct fake_call *c, struct keymgr_answer *a)
@@ -170,8 +215,14 @@ static void take_place(struct fake_keymgr *f, const struct fake_call *c, struct 
         new_key(f, c, a);
         break;
     case KEYMGR_UNWRAP:
+        unwrap(f, c, a);
+        break;
     case KEYMGR_REWRAP:
         unwrap(f, c, a);
+        memset(a->key, 0, sizeof a->key);
+        memcpy(f->out, c->data, c->call.data.len);
+        a->data = span_of(f->out, c->call.data.len);
+        memcpy(a->root_version, f->root_version, ROOT_VERSION_BYTES);
         break;
     case KEYMGR_PUT:
         r = fake_put(f, c->call.uid, c->call.generation, span_of(c->data, c->call.data.len));
@@ -186,13 +237,20 @@ static void take_place(struct fake_keymgr *f, const struct fake_call *c, struct 
         }
         memcpy(f->out, r->data, r->len);
         a->data = span_of(f->out, r->len);
-        r->used = c->call.kind == KEYMGR_GET;
+        if (c->call.kind == KEYMGR_DELETE)
+            remove_record(f, r);
         break;
     case KEYMGR_LIST:
-        list(f, c, a);
+    case KEYMGR_LIST_DELETED:
+        list(f, c, c->call.kind == KEYMGR_LIST_DELETED, a);
+        break;
+    case KEYMGR_FIND:
+        for (size_t i = 0; i < f->high && a->listed_count < f->page; i++)
+            if (is_of(&f->records[i], c->call.uid))
+                add_listed(f, &f->records[i], a);
         break;
     case KEYMGR_STATE:
-    case KEYMGR_LIST_DELETED:
+        memcpy(a->root_version, f->root_version, ROOT_VERSION_BYTES);
         break;
     }
 }
@@ -262,5 +320,5 @@ struct keymgr fake_keymgr(struct fake_keymgr *f)
 {
     static const struct keymgr_ops ops = {
         .submit = fake_submit, .take = fake_take, .turn = fake_turn, .poll = fake_poll};
-    return (struct keymgr){.ops = &ops, .self = f};
+    return (struct keymgr){.ops = &ops, .self = f, .shared = f->shared};
 }

@@ -9,7 +9,7 @@
 
 #include "keymgr/keymgr.h"
 
-#define FAKE_KINDS   (KEYMGR_DELETE + 1)
+#define FAKE_KINDS   KEYMGR_KINDS
 #define FAKE_RECORDS 512
 #define FAKE_WRAPPED (1 + UUID_BYTES + KEK_BYTES)
 
@@ -24,7 +24,9 @@ struct fake_rule {
 
 struct fake_record {
     bool used;
-    uint64_t id; /* counts up: greater is newer */
+    bool hidden;      /* from lists that are not of one object: they lag */
+    uint64_t removed; /* order of removal; 0: it lives */
+    uint64_t id;      /* counts up: greater is newer */
     uint8_t uid[UUID_BYTES];
     uint32_t generation;
     size_t len;
@@ -41,11 +43,14 @@ struct fake_call {
 
 struct fake_keymgr {
     struct fake_rule rules[FAKE_KINDS];
-    unsigned calls[FAKE_KINDS];   /* submitted, by kind */
-    unsigned answers[FAKE_KINDS]; /* taken, by kind */
-    bool full;                    /* no call is accepted */
-    size_t page;                  /* records in one page of a list; at most KEYMGR_PAGE */
-    uint8_t pad[KEK_BYTES];       /* the root key, so to say */
+    unsigned calls[FAKE_KINDS];               /* submitted, by kind */
+    unsigned answers[FAKE_KINDS];             /* taken, by kind */
+    bool full;                                /* no call is accepted */
+    bool shared;                              /* other nodes write to it too */
+    uint8_t root_version[ROOT_VERSION_BYTES]; /* newest; zeros: it has none */
+    uint64_t next_removed;
+    size_t page;            /* records in one page of a list; at most KEYMGR_PAGE */
+    uint8_t pad[KEK_BYTES]; /* the root key, so to say */
     uint64_t next_id;
     uint64_t next_order;
     uint64_t next_key;
@@ -80,6 +85,11 @@ struct fake_record *fake_find(struct fake_keymgr *fake, const uint8_t uid[UUID_B
 /* Puts a record in by hand, as another node or an administrator would. */
 struct fake_record *fake_put(struct fake_keymgr *fake, const uint8_t uid[UUID_BYTES], uint32_t generation,
                              struct span data);
+/* A record of this generation, or NULL. */
+struct fake_record *fake_find_generation(struct fake_keymgr *fake, const uint8_t uid[UUID_BYTES],
+                                         uint32_t generation);
+/* How many records of an object live. */
+unsigned fake_living(const struct fake_keymgr *fake, const uint8_t uid[UUID_BYTES]);
 /* Removes every record of an object by hand. */
 void fake_remove(struct fake_keymgr *fake, const uint8_t uid[UUID_BYTES]);
 /* The toy wrap: FAKE_WRAPPED bytes. */

@@ -117,7 +117,7 @@ struct house *house_new(void)
     s->ops = sim_disk_ops(h->sim);
     tame_disk_start(&h->disk, &s->ops);
     s->disk = h->disk.disk;
-    if (local_open(s->local, HOUSE_OBJECTS, &s->ops, &s->disk, why, sizeof why) != STATUS_OK ||
+    if (local_open(s->local, &s->ops, &s->disk, why, sizeof why) != STATUS_OK ||
         store_open(&s->store, local_keymgr(s->local), &s->disk, &s->ops, &s->log, s->now, why, sizeof why) !=
             STATUS_OK)
         abort();

@@ -67,8 +67,7 @@ bool world_open(struct world *w)
     for (int i = 0; i < WORLD_ASKERS; i++)
         ask_hang_up(w, i);
     if (w->options.local) {
-        if (local_open(w->local, w->options.settings.objects, &w->ops, &w->disk.disk, w->why,
-                       sizeof w->why) != STATUS_OK)
+        if (local_open(w->local, &w->ops, &w->disk.disk, w->why, sizeof w->why) != STATUS_OK)
             return false;
         keymgr = local_keymgr(w->local);
     }

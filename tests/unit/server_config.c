@@ -27,7 +27,7 @@ static bool set(const char *line)
 static bool set_value(const struct setting *s, const char *value)
 {
     char line[500];
-    snprintf(line, sizeof line, "%s %s", s->path, value);
+    snprintf(line, sizeof line, value[0] == 0 ? "%s \"%s\"" : "%s %s", s->path, value);
     return set(line);
 }
 
@@ -79,7 +79,7 @@ static void defaults_are_as_typed_and_shown(void **state)
     (void)state;
     const struct setting *s;
     for (size_t i = 0; (s = setting_at(i)) != NULL; i++) {
-        assert_string_equal(shown(s), s->normal);
+        assert_string_equal(shown(s), s->normal[0] == 0 ? "\"\"" : s->normal);
         struct config before = config;
         assert_true(set_value(s, s->normal));
         assert_memory_equal(&config, &before, sizeof before);
@@ -328,7 +328,8 @@ static void the_table_has_every_setting(void **state)
         lines += text[i] == '\n';
     for (; setting_at(rows) != NULL; rows++) {
         char row[100];
-        snprintf(row, sizeof row, "| `%s` | `%s` | ", setting_at(rows)->path, setting_at(rows)->normal);
+        snprintf(row, sizeof row, "| `%s` | `%s` | ", setting_at(rows)->path,
+                 setting_at(rows)->normal[0] == 0 ? "\"\"" : setting_at(rows)->normal);
         assert_non_null(strstr(text, row));
         assert_non_null(strstr(text, setting_at(rows)->help));
     }

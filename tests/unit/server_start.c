@@ -163,7 +163,7 @@ static int in_sandbox(void (*work)(void))
     assert_true(child >= 0);
     if (child == 0) {
         sandbox_early();
-        if (!sandbox_enter())
+        if (!sandbox_enter(false))
             _exit(99);
         work();
         leave(7);

@@ -5,9 +5,11 @@ out := build/tests/unit
 cc := gcc
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all
 flags := -std=c11 -Wall -Wextra -Werror -g -O1 -fno-omit-frame-pointer $(sanitize) -Isrc -Itests -Ibuild/vendor/host/include
-libraries := build/vendor/host/lib/libbearssl.a -lcmocka -lm
+libraries := $(patsubst %,build/vendor/host/lib/lib%.a,curl cares bearssl) -lcmocka -lm
 
-sources := $(wildcard $(foreach room,base crypto ttlv kmip disk keymgr store operation server,src/$(room)/*.c))
+# malloc.c is for the image alone: the sanitizers have an allocator of their own.
+sources := $(filter-out src/keymgr/malloc.c,\
+	$(wildcard $(foreach room,base crypto ttlv kmip disk keymgr store operation server console,src/$(room)/*.c)))
 support := $(wildcard tests/support/*.c)
 objects := $(patsubst %.c,$(out)/obj/%.o,$(sources) $(support))
 programs := $(patsubst tests/unit/%.c,$(out)/%,$(wildcard tests/unit/*.c))

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What curl needs to know of 64-bit Linux with musl, and what is left out of
- * it: only HTTP and HTTPS remain, with BearSSL and c-ares. The same for x86_64
- * and aarch64.
+ * it: only HTTP and HTTPS remain, with BearSSL and c-ares, and the way through
+ * a proxy with Basic authentication. The same for x86_64 and aarch64; the host
+ * differs in one function (the recipe defines HOLDFAST_GLIBC).
  */
 
 /* Parts in use */
@@ -15,7 +16,6 @@
 /* Protocols and features left out */
 #define CURL_DISABLE_ALTSVC 1
 #define CURL_DISABLE_AWS 1
-#define CURL_DISABLE_BASIC_AUTH 1
 #define CURL_DISABLE_BEARER_AUTH 1
 #define CURL_DISABLE_COOKIES 1
 #define CURL_DISABLE_DICT 1
@@ -28,7 +28,6 @@
 #define CURL_DISABLE_GOPHER 1
 #define CURL_DISABLE_HEADERS_API 1
 #define CURL_DISABLE_HSTS 1
-#define CURL_DISABLE_HTTP_AUTH 1
 #define CURL_DISABLE_IMAP 1
 #define CURL_DISABLE_IPFS 1
 #define CURL_DISABLE_KERBEROS_AUTH 1
@@ -42,7 +41,6 @@
 #define CURL_DISABLE_PARSEDATE 1
 #define CURL_DISABLE_POP3 1
 #define CURL_DISABLE_PROGRESS_METER 1
-#define CURL_DISABLE_PROXY 1
 #define CURL_DISABLE_RTSP 1
 #define CURL_DISABLE_SHA512_256 1
 #define CURL_DISABLE_SHUFFLE_DNS 1
@@ -122,7 +120,11 @@
 #define HAVE_PIPE 1
 #define HAVE_PIPE2 1
 #define HAVE_POLL 1
+#ifdef HOLDFAST_GLIBC
+#define HAVE_GLIBC_STRERROR_R 1
+#else
 #define HAVE_POSIX_STRERROR_R 1
+#endif
 #define HAVE_REALPATH 1
 #define HAVE_RECV 1
 #define HAVE_SA_FAMILY_T 1

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is libcurl made of, and does it fetch a page by name?
+ * What is libcurl made of, and does it fetch a page, by name and through a proxy?
  */
 #include <ares.h>
 #include <arpa/inet.h>
@@ -22,40 +22,85 @@ static size_t body(char *data, size_t size, size_t count, void *to) {
 	return size * count;
 }
 
-static void fetch(void) {
-	static const char page[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi";
+/* Reads the head of a request: whether it came and has all of `wanted`. */
+static int reads_head(int peer, const char *const *wanted) {
+	char head[2048];
+	size_t have = 0;
+
+	do {
+		ssize_t n = read(peer, head + have, sizeof head - 1 - have);
+
+		if (n <= 0)
+			return 0;
+		have += (size_t)n;
+		head[have] = 0;
+	} while (!strstr(head, "\r\n\r\n") && have < sizeof head - 1);
+	for (; *wanted; ++wanted)
+		if (!strstr(head, *wanted))
+			return 0;
+	return 1;
+}
+
+static int says(int peer, const char *text) {
+	return write(peer, text, strlen(text)) == (ssize_t)strlen(text);
+}
+
+/* A process with a server for one connection. As a proxy it opens the tunnel first and is the far end itself. */
+static pid_t serve_once(int proxy, int *port) {
+	static const char *const page[] = {"GET / HTTP/1.1\r\n", NULL};
+	static const char *const tunnel[] = {"CONNECT far.example:443 HTTP/1.1\r\n",
+		"Proxy-Authorization: Basic dXNlcjpwYXNz\r\n", NULL};
 	struct sockaddr_in address = {.sin_family = AF_INET};
 	socklen_t length = sizeof address;
-	int listener = socket(AF_INET, SOCK_STREAM, 0);
-	char url[64], got[32] = "", junk[1024];
+	int listener = socket(AF_INET, SOCK_STREAM, 0), peer;
 	pid_t server;
-	CURL *easy = curl_easy_init();
-	CURLcode code;
 
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	bind(listener, (struct sockaddr *)&address, sizeof address);
 	listen(listener, 4);
 	getsockname(listener, (struct sockaddr *)&address, &length);
+	*port = ntohs(address.sin_port);
 	fflush(stdout);
 	server = fork();
-	if (server == 0) {
-		int peer = accept(listener, NULL, NULL);
-
-		alarm(20);
-		if (peer >= 0 && read(peer, junk, sizeof junk) > 0 && write(peer, page, sizeof page - 1) > 0)
-			_exit(0);
-		_exit(1);
+	if (server != 0) {
+		close(listener);
+		return server;
 	}
-	snprintf(url, sizeof url, "http://localhost:%d/", ntohs(address.sin_port));
+	alarm(20);
+	peer = accept(listener, NULL, NULL);
+	if (proxy && !(reads_head(peer, tunnel) && says(peer, "HTTP/1.1 200 Connection established\r\n\r\n")))
+		_exit(1);
+	if (!(reads_head(peer, page) && says(peer, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi")))
+		_exit(1);
+	_exit(0);
+}
+
+static void fetch(const char *what, int proxy) {
+	char url[64], got[32] = "";
+	int port;
+	pid_t server = serve_once(proxy, &port);
+	CURL *easy = curl_easy_init();
+	CURLcode code = CURLE_OK;
+
+	snprintf(url, sizeof url, "http://localhost:%d/", port);
+	if (proxy) {
+		code = curl_easy_setopt(easy, CURLOPT_PROXY, url);
+		if (!code)
+			code = curl_easy_setopt(easy, CURLOPT_PROXYUSERPWD, "user:pass");
+		if (!code)
+			code = curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
+		snprintf(url, sizeof url, "http://far.example:443/");
+	}
 	curl_easy_setopt(easy, CURLOPT_URL, url);
 	curl_easy_setopt(easy, CURLOPT_IPRESOLVE, (long)CURL_IPRESOLVE_V4);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT, 10L);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, (void *)got);
-	code = curl_easy_perform(easy);
+	if (!code)
+		code = curl_easy_perform(easy);
 	if (code)
 		fprintf(stderr, "%s: %s\n", url, curl_easy_strerror(code));
-	result(code == CURLE_OK && strcmp(got, "hi") == 0, "curl fetches a page by name");
+	result(code == CURLE_OK && strcmp(got, "hi") == 0, what);
 	curl_easy_cleanup(easy);
 	kill(server, SIGKILL);
 	waitpid(server, NULL, 0);
@@ -77,6 +122,9 @@ int main(void) {
 		strcat(protocols, " ");
 	}
 	result(strcmp(protocols, "http https ") == 0, "curl speaks HTTP and HTTPS only");
-	fetch();
+	result((info->features & (CURL_VERSION_HTTPS_PROXY | CURL_VERSION_SPNEGO | CURL_VERSION_NTLM | CURL_VERSION_ALTSVC |
+		CURL_VERSION_HSTS | CURL_VERSION_PSL)) == CURL_VERSION_HTTPS_PROXY, "curl knows HTTPS proxies, and no more than it needs");
+	fetch("curl fetches a page by name", 0);
+	fetch("curl goes through the tunnel of a proxy with a password", 1);
 	return 0;
 }

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keymgr/keyprotect.h"
+
+#include <stdio.h>
+
+#include "base/wipe.h"
+#include "keymgr/http_memory.h"
+#include "keymgr/keyprotect_state.h"
+
+/* After the first failure of a call; doubles. A host that boots waits: short. */
+#define BACKOFF_MS 200
+/* Of "too many requests" without a Retry-After, and the most that is believed of one. */
+#define PAUSE_MS   1000
+#define PAUSE_MOST 30000
+/* More keys than a search takes do not become fewer soon. */
+#define BROAD_MS 3600000
+
+struct keyprotect *keyprotect_carve(struct region *region)
+{
+    struct keyprotect *kp = region_take(region, "key manager", 1, sizeof *kp);
+    struct http *http = http_carve(region);
+    if (kp != NULL)
+        kp->http = http;
+    return kp;
+}
+
+/* ---- settings ---- */
+
+static bool only(const char *text, const char *allowed)
+{
+    return text[0] != 0 && strspn(text, allowed) == strlen(text);
+}
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+static bool is_url(const char *text)
+{
+    return strncmp(text, "https://", 8) == 0 && only(text + 8, LETTERS ".-:[]");
+}
+
+static bool check(const struct keyprotect_settings *s, char *why, size_t cap)
+{
+    uint8_t id[UUID_BYTES];
+    const char *text = NULL;
+    if (uuid_read(span_of_text(s->instance), id) != STATUS_OK)
+        text = "keymanager instance is the ID of the instance, as 0647c737-906d-438a-8a68-2c187e11b29b";
+    else if (!only(s->root_key, LETTERS "-_") || strlen(s->root_key) > 90)
+        text = "keymanager root-key is the ID or an alias of the root key";
+    else if (s->key_ring[0] != 0 && (!only(s->key_ring, LETTERS "-") || strlen(s->key_ring) > 100))
+        text = "keymanager key-ring is the ID of a key ring: letters, digits and -";
+    else if (s->region[0] != 0 && (!only(s->region, LETTERS "-") || strlen(s->region) > 40))
+        text = "keymanager region is a region of IBM Cloud, as us-south or eu-de";
+    else if (s->region[0] == 0 && s->endpoint[0] == 0)
+        text = "set keymanager region, as us-south or eu-de, or keymanager endpoint";
+    else if (s->endpoint[0] != 0 && !is_url(s->endpoint))
+        text = "keymanager endpoint is https://HOST or https://HOST:PORT, without a path";
+    else if (s->iam[0] != 0 && !is_url(s->iam))
+        text = "keymanager iam is https://HOST or https://HOST:PORT, without a path";
+    else if (s->broker[0] != 0 && !is_url(s->broker))
+        text = "keymanager broker is https://HOST or https://HOST:PORT, without a path";
+    else if (s->roots.len == 0)
+        text = "keymanager roots has no certificates";
+    if (text != NULL)
+        snprintf(why, cap, "%s", text);
+    return text == NULL;
+}
+
+static void name_hosts(struct keyprotect *kp, const struct keyprotect_settings *s)
+{
+    const char *private = s->private_network ? "private." : "";
+    if (s->endpoint[0] != 0)
+        snprintf(kp->url, sizeof kp->url, "%s", s->endpoint);
+    else if (!s->hpcs)
+        snprintf(kp->url, sizeof kp->url, "https://%s%s.kms.cloud.ibm.com", private, s->region);
+    if (s->broker[0] != 0)
+        snprintf(kp->broker, sizeof kp->broker, "%s", s->broker);
+    else
+        snprintf(kp->broker, sizeof kp->broker, "https://%s.broker.hs-crypto.cloud.ibm.com", s->region);
+    if (s->iam[0] != 0)
+        snprintf(kp->iam_url, sizeof kp->iam_url, "%s", s->iam);
+    else
+        snprintf(kp->iam_url, sizeof kp->iam_url, "https://%siam.cloud.ibm.com", private);
+}
+
+bool keyprotect_open(struct keyprotect *kp, const struct keyprotect_settings *s, struct disk *disk,
+                     struct log *log, char *why, size_t why_cap)
+{
+    if (!check(s, why, why_cap))
+        return false;
+    kp->hpcs = s->hpcs;
+    kp->private_network = s->private_network;
+    kp->timeout_ms = s->timeout_ms;
+    kp->log = log;
+    kp->facts.name = s->hpcs ? "HPCS" : "Key Protect";
+    name_hosts(kp, s);
+    snprintf(kp->instance, sizeof kp->instance, "%s", s->instance);
+    snprintf(kp->instance_header, sizeof kp->instance_header, "Bluemix-Instance: %s", s->instance);
+    snprintf(kp->root_key, sizeof kp->root_key, "%s", s->root_key);
+    if (s->key_ring[0] != 0)
+        snprintf(kp->ring_header, sizeof kp->ring_header, "X-Kms-Key-Ring: %s", s->key_ring);
+    kp->iam =
+        (struct iam){.http = kp->http, .disk = disk, .json = &kp->json, .slot = KP_CALLS, .url = kp->iam_url};
+    struct http_settings http = {.roots = s->roots, .proxy = s->proxy};
+    if (!http_open(kp->http, &http)) {
+        snprintf(why, why_cap, "libcurl does not begin; the memory for connections is too small");
+        return false;
+    }
+    return true;
+}
+
+void keyprotect_close(struct keyprotect *kp)
+{
+    http_close(kp->http);
+}
+
+void keyprotect_credential_changed(struct keyprotect *kp)
+{
+    iam_renew(&kp->iam);
+}
+
+/* ---- calls ---- */
+
+static enum kp_step first_step(const struct keyprotect *kp, const struct keymgr_call *call)
+{
+    switch (call->kind) {
+    case KEYMGR_NEW_KEY:
+        return STEP_WRAP;
+    case KEYMGR_UNWRAP:
+        return STEP_UNWRAP;
+    case KEYMGR_REWRAP:
+        return STEP_REWRAP;
+    case KEYMGR_PUT:
+        return STEP_POST;
+    case KEYMGR_GET:
+        return STEP_GET;
+    case KEYMGR_LIST:
+        return STEP_LIST;
+    case KEYMGR_LIST_DELETED:
+        return STEP_DELETED;
+    case KEYMGR_FIND:
+        return STEP_FIND;
+    case KEYMGR_DELETE:
+        return STEP_DELETE;
+    case KEYMGR_STATE:
+        break;
+    }
+    return kp->url[0] == 0 ? STEP_BROKER : STEP_META;
+}
+
+static bool kp_submit(void *self, const struct keymgr_call *call)
+{
+    struct keyprotect *kp = self;
+    size_t first = call->kind == KEYMGR_STATE ? KP_STATE_CALL : 0;
+    size_t end = call->kind == KEYMGR_STATE ? KP_CALLS : CLOUD_CALLS;
+    for (size_t i = first; i < end; i++) {
+        struct kp_call *c = &kp->calls[i];
+        if (c->phase != KP_FREE)
+            continue;
+        c->call = *call;
+        c->answer = (struct keymgr_answer){.kind = call->kind, .ticket = call->ticket};
+        c->testing = c->renewed = false;
+        c->failures = 0;
+        c->offset = call->cursor;
+        c->json = &kp->json;
+        c->data_len = call->data.len;
+        if (call->data.len != 0)
+            memcpy(c->data, call->data.ptr, call->data.len);
+        c->call.data = span_of(c->data, c->data_len);
+        c->retry_ms = 0;
+        c->deadline_ms = kp->now.mono_ms + kp->timeout_ms;
+        c->step = first_step(kp, call);
+        c->phase = KP_WAITS;
+        kp->busy++;
+        return true;
+    }
+    return false;
+}
+
+static void fail_call(struct kp_call *c, enum keymgr_result result, const char *why)
+{
+    if (why != NULL)
+        snprintf(c->answer.why, KEYMGR_WHY, "%s", why);
+    kp_finish(c, result);
+}
+
+static void begin(struct keyprotect *kp, struct kp_call *c)
+{
+    uint64_t now = kp->now.mono_ms;
+    if (now >= c->deadline_ms) {
+        fail_call(c, KEYMGR_AWAY, c->answer.why[0] != 0 ? NULL : "no answer in time");
+        return;
+    }
+    if (now < c->retry_ms || now < kp->pause_ms || (kp->url[0] == 0 && c->step != STEP_BROKER))
+        return;
+    switch (iam_ask(&kp->iam, kp->now)) {
+    case ASK_WAIT:
+        return;
+    case ASK_FAILED:
+        fail_call(c, kp->iam.result, kp->iam.why);
+        return;
+    case ASK_READY:
+        break;
+    }
+    if (kp_send(kp, c)) {
+        c->phase = KP_RUNS;
+        kp->facts.in_flight++;
+    } else {
+        c->retry_ms = now + BACKOFF_MS; /* memory comes back when another call ends */
+        snprintf(c->answer.why, KEYMGR_WHY, "no memory for another connection");
+    }
+}
+
+/* Whether a failed POST may have had its effect all the same. */
+static bool may_be_stored(const struct kp_call *c, const struct http_answer *a)
+{
+    return c->step == STEP_POST && a->sent && (a->outcome != HTTP_ANSWERED || a->status >= 500);
+}
+
+static void try_again(struct keyprotect *kp, struct kp_call *c, const struct http_answer *a)
+{
+    uint64_t wait = (uint64_t)BACKOFF_MS << c->failures, now = kp->now.mono_ms;
+    if (a->status == 429 || (a->status == 503 && a->retry_after_s != 0)) {
+        uint64_t pause = a->retry_after_s != 0 ? a->retry_after_s * 1000 : PAUSE_MS;
+        kp->pause_ms = now + (pause < PAUSE_MOST ? pause : PAUSE_MOST);
+        wait = kp->pause_ms - now;
+    }
+    if (may_be_stored(c, a))
+        kp_look_for_post(kp, c);
+    if (++c->failures >= KP_ATTEMPTS || now + wait >= c->deadline_ms) {
+        fail_call(c, KEYMGR_AWAY, NULL);
+        return;
+    }
+    c->phase = KP_WAITS;
+    c->retry_ms = now + wait;
+}
+
+static void note_answer(struct keyprotect *kp, const struct http_answer *a)
+{
+    kp->facts.calls++;
+    kp->facts.in_flight--;
+    kp->facts.last_ms = a->total_us / 1000;
+    if (a->outcome != HTTP_ANSWERED || a->status >= 500 || a->status == 429)
+        kp->facts.failures++;
+    if (a->date_s != 0)
+        kp->facts.clock_off_s = kp->now.unix_s - a->date_s;
+}
+
+static void answered(struct keyprotect *kp, struct kp_call *c, const struct http_answer *a)
+{
+    note_answer(kp, a);
+    if (c->testing)
+        kp_test_timed(kp, a);
+    switch (kp_judge(kp, c, a)) {
+    case VERDICT_GOOD:
+        kp_take(kp, c, a);
+        break;
+    case VERDICT_AGAIN:
+        try_again(kp, c, a);
+        break;
+    case VERDICT_TOKEN:
+        if (!c->renewed && iam_reject(&kp->iam, kp->now)) {
+            c->renewed = true;
+            c->phase = KP_WAITS;
+        } else {
+            fail_call(c, KEYMGR_DENIED, NULL);
+        }
+        break;
+    case VERDICT_BROAD:
+        kp->too_broad_ms = kp->now.mono_ms + BROAD_MS;
+        c->offset = 0;
+        c->phase = KP_WAITS;
+        break;
+    case VERDICT_FINAL:
+        c->phase = KP_DONE;
+        break;
+    }
+}
+
+static void kp_turn(void *self, struct clock now)
+{
+    struct keyprotect *kp = self;
+    kp->now = now;
+    http_turn(kp->http);
+    iam_turn(&kp->iam, now);
+    for (size_t i = 0; kp->busy != 0 && i < KP_CALLS; i++) {
+        struct kp_call *c = &kp->calls[i];
+        struct http_answer a;
+        if (c->phase == KP_RUNS && http_ended(kp->http, i, &a)) {
+            answered(kp, c, &a);
+            http_free(kp->http, i);
+        }
+        if (c->phase == KP_WAITS)
+            begin(kp, c);
+    }
+    kp_test_turn(kp);
+    http_turn(kp->http); /* what was begun is on its way in this turn already */
+}
+
+static bool kp_take_answer(void *self, struct keymgr_answer *answer)
+{
+    struct keyprotect *kp = self;
+    for (size_t k = 0; kp->busy != 0 && k < KP_CALLS; k++) {
+        struct kp_call *c = &kp->calls[k];
+        if (c->phase != KP_TAKEN)
+            continue;
+        wipe(c->data, c->data_len);
+        c->phase = KP_FREE;
+        kp->busy--;
+    }
+    for (size_t k = 0; kp->busy != 0 && k < KP_CALLS; k++) {
+        size_t i = (kp->next_take + k) % KP_CALLS;
+        struct kp_call *c = &kp->calls[i];
+        if (c->phase != KP_DONE || c->testing)
+            continue;
+        *answer = c->answer;
+        wipe(c->answer.key, KEK_BYTES);
+        c->phase = KP_TAKEN;
+        kp->next_take = (i + 1) % KP_CALLS;
+        return true;
+    }
+    return false;
+}
+
+static size_t kp_poll(void *self, struct pollfd *fds, size_t room, uint64_t *deadline_ms)
+{
+    struct keyprotect *kp = self;
+    uint64_t due = iam_deadline(&kp->iam);
+    for (size_t i = 0; kp->busy != 0 && i < KP_CALLS; i++) {
+        const struct kp_call *c = &kp->calls[i];
+        uint64_t at = c->retry_ms > kp->pause_ms ? c->retry_ms : kp->pause_ms;
+        if (c->phase != KP_WAITS)
+            continue;
+        if (at <= kp->now.mono_ms) /* it waits for a token or for the broker */
+            at = c->deadline_ms;
+        due = at < due ? at : due;
+    }
+    if (due < *deadline_ms)
+        *deadline_ms = due;
+    return http_poll(kp->http, fds, room, kp->now, deadline_ms);
+}
+
+struct keymgr keyprotect_keymgr(struct keyprotect *kp)
+{
+    static const struct keymgr_ops ops = {
+        .submit = kp_submit, .take = kp_take_answer, .turn = kp_turn, .poll = kp_poll};
+    return (struct keymgr){.ops = &ops, .self = kp, .shared = true};
+}
+
+struct keyprotect_facts keyprotect_facts(const struct keyprotect *kp)
+{
+    struct keyprotect_facts facts = kp->facts;
+    facts.endpoint = kp->url;
+    struct http_memory_use use = http_memory_use();
+    facts.memory_most = use.most;
+    facts.memory_refused = use.refused;
+    facts.search_refused = kp->now.mono_ms < kp->too_broad_ms;
+    return facts;
+}

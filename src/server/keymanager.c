@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include "server/keymanager.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <roots.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A clock this far from the key manager's is named: certificates and tokens depend on it. */
+#define CLOCK_OFF_S 120
+
+void keymanager_carve(struct server *s)
+{
+    if (keymanager_is_cloud(s))
+        s->keyprotect = keyprotect_carve(&s->region);
+    else
+        s->local = local_carve(&s->region, s->config.objects);
+}
+
+static bool open_local(struct server *s, struct keymgr *out, char *why, size_t cap)
+{
+    if (local_open(s->local, &s->ops, &s->disk, why, cap) != STATUS_OK)
+        return false;
+    uint64_t damaged = local_damaged_bytes(s->local);
+    if (damaged != 0)
+        log_write(&s->log, LOG_ERROR, "local",
+                  "%llu bytes of records are damaged; what the journal has is written anew",
+                  (unsigned long long)damaged);
+    s->store.settings.keep_unseen = true; /* nobody else removes records from the local key manager */
+    *out = local_keymgr(s->local);
+    return true;
+}
+
+/* The roots stay mapped as long as the server runs. */
+static bool read_roots(const char *path, struct span *out, char *why, size_t cap)
+{
+    struct stat info;
+    if (path[0] == 0) {
+        *out = span_of(roots_pem, sizeof roots_pem - 1);
+        return true;
+    }
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &info) != 0 || info.st_size == 0) {
+        snprintf(why, cap, "keymanager roots %s: %s", path, fd < 0 ? strerror(errno) : "the file is empty");
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    void *text = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    close(fd);
+    if (text == MAP_FAILED || memmem(text, (size_t)info.st_size, "-----BEGIN CERTIFICATE-----", 27) == NULL) {
+        snprintf(why, cap, "keymanager roots %s: no PEM certificate is in it", path);
+        return false;
+    }
+    *out = span_of(text, (size_t)info.st_size);
+    return true;
+}
+
+static bool open_cloud(struct server *s, struct keymgr *out, char *why, size_t cap)
+{
+    const struct config *c = &s->config;
+    struct keyprotect_settings settings = {.hpcs = c->keymanager == KEYMANAGER_HPCS,
+                                           .private_network = c->keymanager_network == 1,
+                                           .region = c->keymanager_region,
+                                           .endpoint = c->keymanager_endpoint,
+                                           .iam = c->keymanager_iam,
+                                           .broker = c->keymanager_broker,
+                                           .instance = c->keymanager_instance,
+                                           .root_key = c->keymanager_root_key,
+                                           .key_ring = c->keymanager_key_ring,
+                                           .proxy = c->keymanager_proxy,
+                                           .timeout_ms = c->keymanager_timeout_ms};
+    if (!read_roots(c->keymanager_roots, &settings.roots, why, cap) ||
+        !keyprotect_open(s->keyprotect, &settings, &s->disk, &s->log, why, cap))
+        return false;
+    *out = keyprotect_keymgr(s->keyprotect);
+    return true;
+}
+
+bool keymanager_open(struct server *s, struct keymgr *out, char *why, size_t cap)
+{
+    return keymanager_is_cloud(s) ? open_cloud(s, out, why, cap) : open_local(s, out, why, cap);
+}
+
+void keymanager_close(struct server *s)
+{
+    if (s->keyprotect != NULL)
+        keyprotect_close(s->keyprotect);
+}
+
+void keymanager_write(const struct server *s, struct buf *out)
+{
+    if (!keymanager_is_cloud(s)) {
+        buf_add_text(out, "local");
+        return;
+    }
+    struct keyprotect_facts f = keyprotect_facts(s->keyprotect);
+    buf_print(
+        out,
+        "%s at %s,\n                 root key %s, %llu calls, %llu failed, last %u ms\n                 ",
+        f.name, f.endpoint[0] != 0 ? f.endpoint : "an endpoint not known yet", s->config.keymanager_root_key,
+        (unsigned long long)f.calls, (unsigned long long)f.failures, f.last_ms);
+}
+
+void keymanager_write_memory(const struct server *s, struct buf *out)
+{
+    if (!keymanager_is_cloud(s))
+        return;
+    struct keyprotect_facts f = keyprotect_facts(s->keyprotect);
+    buf_print(out, "of HTTPS, libcurl has %u bytes: most in use %zu, refused %llu times\n", HTTP_MEMORY,
+              f.memory_most, (unsigned long long)f.memory_refused);
+}
+
+void keymanager_write_warnings(const struct server *s, struct buf *out)
+{
+    const struct store *t = &s->store;
+    if (!keymanager_is_cloud(s))
+        return;
+    struct keyprotect_facts f = keyprotect_facts(s->keyprotect);
+    if (f.clock_off_s > CLOCK_OFF_S || f.clock_off_s < -CLOCK_OFF_S)
+        buf_print(out, "Warnings         this machine's clock is %lld s %s the key manager's; set it right\n",
+                  (long long)(f.clock_off_s < 0 ? -f.clock_off_s : f.clock_off_s),
+                  f.clock_off_s < 0 ? "behind" : "ahead of");
+    if (f.search_refused)
+        buf_add_text(out, "Warnings         more than 5,000 keys in the instance: looking up changes costs "
+                          "more; a key ring of its "
+                          "own helps\n");
+    if (t->removals_refused != 0)
+        buf_print(out, "Warnings         old records pile up in the key manager: %s\n", t->removal_why);
+}
+
+void keymanager_write_test(const struct server *s, size_t *from, struct buf *out)
+{
+    const struct keyprotect_test *test = keyprotect_test(s->keyprotect);
+    for (; *from < TEST_STEPS && test->steps[*from].done; (*from)++) {
+        bool good = test->steps[*from].good;
+        buf_print(out, "%-16s %-7s %5u ms", keyprotect_test_name((enum keyprotect_test_step) * from),
+                  good ? "ok" : "FAILED", test->steps[*from].ms);
+        if (test->steps[*from].tls_ms != 0)
+            buf_print(out, "  (TLS after %u ms)", test->steps[*from].tls_ms);
+        if (test->steps[*from].why[0] != 0)
+            buf_print(out, "  %s", test->steps[*from].why);
+        buf_add_text(out, "\n");
+    }
+}
