@@ -14,6 +14,8 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "base/wipe.h"
+#include "console/answer.h"
+#include "console/keys.h"
 #include "crypto/digest.h"
 #include "crypto/pem.h"
 #include "crypto/random.h"
@@ -26,7 +28,13 @@
 static const char help_text[] =
     "show status                     state, since when, what bounds hold, thumbprints\n"
     "show clients                    who is enrolled, and when they were last seen\n"
-    "show keys [count]               every object, its State and use\n"
+    "show keys                       every object by VM or host: State, age, use, generation\n"
+    "show keys orphans               those that nobody has claimed\n"
+    "show keys replaced              older keys of VMs and hosts that have newer ones\n"
+    "show keys <part of a name>\n"
+    "show keys count\n"
+    "key show <Unique Identifier>    all about one object but its material\n"
+    "key retire <Unique Identifier>  destroys it for good, after telling what is lost\n"
     "show config                     settings in force\n"
     "show memory                     the memory plan\n"
     "show version\n"
@@ -58,44 +66,13 @@ static int connect_to(const char *path)
     return fd;
 }
 
-/* Prints lines up to "OK" or "ERR ...". Returns 0, or 1 after ERR or when the server is gone. */
-static int print_answer(int fd)
-{
-    char line[1024];
-    size_t len = 0;
-    for (;;) {
-        char c;
-        ssize_t n = read(fd, &c, 1);
-        if (n <= 0) {
-            fprintf(stderr, "holdfast: the server has closed the console\n");
-            return 1;
-        }
-        if (c != '\n' && len < sizeof line - 1) {
-            line[len++] = c;
-            continue;
-        }
-        line[len] = 0;
-        len = 0;
-        if (strcmp(line, "OK") == 0)
-            return 0;
-        if (strncmp(line, "ERR ", 4) == 0) {
-            fprintf(stderr, "%s\n", line + 4);
-            return 1;
-        }
-        puts(line);
-    }
-}
-
 static int send_line(int fd, const struct buf *line)
 {
     if (line->full) {
         fprintf(stderr, "holdfast: the line is too long\n");
         return 1;
     }
-    /* A server that has closed the console may have said why. */
-    ssize_t sent = send(fd, line->ptr, line->len, MSG_NOSIGNAL);
-    (void)sent;
-    return print_answer(fd);
+    return answer_ask(fd, (const char *)line->ptr, line->len, NULL, NULL);
 }
 
 /* Reads a PEM text from a file, or from the terminal up to its END line. */
@@ -223,6 +200,9 @@ static int run_words(int fd, int count, char **words)
         buf_print(&out, "user %s scope %s\n", words[2], words[3]);
         return send_line(fd, &out);
     }
+    if (count >= 2 && count <= 3 && strcmp(words[0], "show") == 0 && strcmp(words[1], "keys") == 0 &&
+        (count == 2 || strcmp(words[2], "count") != 0))
+        return keys_show(fd, count == 3 ? words[2] : NULL);
     if (count >= 2 && strcmp(words[0], "keymanager") == 0 && strcmp(words[1], "credential") == 0) {
         if (count == 2)
             return set_credential(fd);

@@ -424,7 +424,7 @@ static bool read_address(const char *text, struct sockaddr_in6 *out)
     size_t len = strlen(host);
     if (strcmp(host, "localhost") == 0)
         snprintf(mapped, sizeof mapped, "::ffff:127.0.0.1");
-    else if (len > 2 && host[0] == '[')
+    else if (len > 2 && host[0] == '[' && host[len - 1] == ']')
         snprintf(mapped, sizeof mapped, "%.*s", (int)len - 2, host + 1);
     else
         snprintf(mapped, sizeof mapped, "::ffff:%s", host);

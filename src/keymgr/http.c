@@ -16,6 +16,7 @@
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 #define CONNECT_MS    5000
 #define HEADER_ROOM   256
+#define DAY_S         86400
 #define HEADERS_MAX   6
 #define RECEIVE_BYTES 8192
 #define SEND_BYTES    16384 /* the least that libcurl takes */
@@ -107,6 +108,15 @@ static int64_t read_date(const char *text)
     return ((days * 24 + hour) * 60 + minute) * 60 + second;
 }
 
+/* Digits as seconds, a day at the most; 0 for what is none. */
+static uint64_t read_seconds(const char *text)
+{
+    uint64_t n = 0;
+    for (; *text >= '0' && *text <= '9'; text++)
+        n = n < DAY_S ? 10 * n + (uint64_t)(*text - '0') : n;
+    return n < DAY_S ? n : DAY_S;
+}
+
 static bool header_is(const char *line, size_t len, const char *name, char *value, size_t cap)
 {
     size_t n = strlen(name);
@@ -126,7 +136,7 @@ static size_t take_header(char *data, size_t size, size_t count, void *to)
     size_t len = size * count;
     char value[64];
     if (header_is(data, len, "Retry-After:", value, sizeof value))
-        s->retry_after_s = strtoul(value, NULL, 10);
+        s->retry_after_s = read_seconds(value);
     else if (header_is(data, len, "Date:", value, sizeof value))
         s->date_s = read_date(value);
     return len;
@@ -151,8 +161,8 @@ static bool prepare_slot(struct http_slot *s, const struct http_settings *settin
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET(CURLOPT_SSL_CIPHER_LIST, CIPHERS);
     SET(CURLOPT_CAINFO_BLOB, &roots);
-    SET(CURLOPT_PROXY_CAINFO_BLOB, &roots);
-    SET(CURLOPT_PROXY, settings->proxy);
+    SET(CURLOPT_PROXY, settings->proxy); /* empty: none, whatever the environment says */
+    SET(CURLOPT_NOPROXY, "");
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
     SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
     SET(CURLOPT_UPLOAD_BUFFERSIZE, (long)SEND_BYTES);
@@ -243,8 +253,10 @@ bool http_begin(struct http *h, size_t slot, const struct http_request *q)
     struct http_slot *s = &h->slots[slot];
     bool post = q->body.len != 0 || q->content_type != NULL;
     int n = snprintf(s->url, sizeof s->url, "%s", q->url);
-    if (n < 0 || (size_t)n >= sizeof s->url || q->body.len > sizeof s->body || !set_headers(s, q))
+    if (n < 0 || (size_t)n >= sizeof s->url || q->body.len > sizeof s->body || !set_headers(s, q)) {
+        wipe(s->token, sizeof s->token);
         return false;
+    }
     s->piece = q->piece;
     s->self = q->self;
     s->too_large = false;
@@ -267,6 +279,7 @@ bool http_begin(struct http *h, size_t slot, const struct http_request *q)
     good = curl_easy_setopt(s->easy, CURLOPT_TIMEOUT_MS, (long)q->timeout_ms) == CURLE_OK && good;
     if (!good || curl_multi_add_handle(h->multi, s->easy) != CURLM_OK) {
         wipe(s->body, s->body_len);
+        wipe(s->token, sizeof s->token);
         return false;
     }
     s->phase = SLOT_RUNNING;
@@ -287,7 +300,6 @@ static enum http_outcome outcome_of(const struct http_slot *s)
     case CURLE_COULDNT_CONNECT:
         return HTTP_NO_ROUTE;
     case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_CACERT_BADFILE:
         return HTTP_UNTRUSTED;
     case CURLE_OPERATION_TIMEDOUT:
@@ -314,10 +326,14 @@ static void explain(const struct http_slot *s, struct http_answer *a)
     const char *host = strstr(s->url, "//");
     host = host == NULL ? s->url : host + 2;
     const char *more = "";
+    if (s->code == CURLE_SSL_CONNECT_ERROR)
+        more = " in the TLS handshake";
     if (a->outcome == HTTP_UNTRUSTED && strstr(s->error, "expired") != NULL)
         more = ": expired or not yet valid; check this machine's clock";
     else if (a->outcome == HTTP_UNTRUSTED && strstr(s->error, "name") != NULL)
         more = ": it is for another name";
+    else if (a->outcome == HTTP_UNTRUSTED && strstr(s->error, "IP address") != NULL)
+        more = ": it proves names, not IP addresses; use a name";
     else if (a->outcome == HTTP_UNTRUSTED)
         more = ": none of the roots signed it; see keymanager roots";
     snprintf(a->why, sizeof a->why, "%.*s: %s%s", (int)strcspn(host, "/"), host, texts[a->outcome], more);
@@ -387,6 +403,9 @@ size_t http_poll(struct http *h, struct pollfd *fds, size_t room, struct clock n
     struct curl_waitfd wait[FDS_MAX];
     unsigned count = 0;
     long ms = -1;
+    for (size_t i = 0; i < HTTP_CALLS; i++)
+        if (h->slots[i].phase == SLOT_ENDED)
+            *deadline_ms = now.mono_ms; /* it ended in the turn that began it, and nobody has looked yet */
     if (h->running == 0)
         return 0;
     curl_multi_waitfds(h->multi, wait, (unsigned)(room < FDS_MAX ? room : FDS_MAX), &count);

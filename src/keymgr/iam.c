@@ -10,6 +10,8 @@
 #define TIMEOUT_MS 10000
 #define RETRY_MS   1000
 #define RETRY_MOST 60000
+/* The disk process has as much to do as it takes. */
+#define FULL_MS 20
 /* A token that was refused so soon after it came will not be better the second time. */
 #define FRESH_MS 10000
 /* A clock this far from the service's is named: tokens and certificates depend on it. */
@@ -22,6 +24,7 @@ static void fail(struct iam *iam, enum keymgr_result result, struct clock now)
     iam->result = result;
     iam->retry_ms = now.mono_ms + (wait < RETRY_MOST ? wait : RETRY_MOST);
     iam->failures++;
+    iam->attempts++;
     if (iam->has_token && now.mono_ms < iam->expires_ms)
         return; /* the old one is good for some time */
     iam->has_token = false;
@@ -72,26 +75,31 @@ static void take_key(struct iam *iam, struct clock now)
     enum ask ask = disk_ask(iam->disk, iam->ticket, &error);
     if (ask == ASK_WAIT)
         return;
-    struct span key = first_line(span_of(iam->disk->read, iam->disk->read_len));
-    if (ask == ASK_READY && iam->disk->read_ticket != iam->ticket) {
-        iam->phase = IAM_IDLE; /* another file was read since: once more */
-        return;
-    }
-    if (ask == ASK_READY && key.len != 0 && key.len <= API_KEY_MAX) {
+    bool has_bytes = iam->disk->read_ticket == iam->ticket; /* an empty file's answer has none */
+    struct span key = first_line(span_of(iam->disk->read, has_bytes ? iam->disk->read_len : 0));
+    if (ask == ASK_READY && (iam->outdated || iam->disk->read_ticket > iam->ticket)) {
+        iam->phase = IAM_IDLE; /* the file is another one, or another file was read since: once more */
+        iam->outdated = false;
+    } else if (ask == ASK_READY && key.len != 0 && key.len <= API_KEY_MAX) {
         ask_for_token(iam, key, now);
     } else {
+        iam->outdated = false;
         snprintf(
             iam->why, sizeof iam->why,
-            error == ENOENT || error == 0
+            error == ENOENT
                 ? "there is no API key; type it: keymanager credential, or put it into the file " API_KEY_FILE
+            : error == 0 ? "the file " API_KEY_FILE
+                           " has no API key on its first line; type it: keymanager credential"
             : error == EPERM ? "the file " API_KEY_FILE
                                " may be read by others; chmod 600 it, or type the key anew"
                              : "the file " API_KEY_FILE " cannot be read (error %d)",
             error);
         fail(iam, KEYMGR_LOCKED, now);
     }
-    wipe(iam->disk->read, sizeof iam->disk->read);
-    iam->disk->read_len = 0;
+    if (has_bytes) {
+        wipe(iam->disk->read, sizeof iam->disk->read);
+        iam->disk->read_len = 0;
+    }
 }
 
 /* IAM's own codes (BXNIM....E), told apart by what the operator has to do. */
@@ -115,6 +123,8 @@ static void explain(struct iam *iam, const struct http_answer *a, struct clock n
             fail(iam, KEYMGR_DENIED, now);
             return;
         }
+    for (char *c = code; *c != 0; c++)
+        *c = *c > ' ' && *c < 0x7f ? *c : '?';
     snprintf(iam->why, sizeof iam->why, "IAM answered %d %.15s%s", a->status, code,
              a->status == 429 ? ": too many requests"
              : denied         ? ": it refuses this API key"
@@ -126,15 +136,19 @@ static void explain(struct iam *iam, const struct http_answer *a, struct clock n
 
 static void keep_token(struct iam *iam, const struct http_answer *a, struct clock now)
 {
+    char token[TOKEN_MAX];
     int64_t life_s = 0;
     const struct json *j = iam->json;
     bool good = json_parse(iam->json, a->body) == STATUS_OK;
-    wipe(iam->token, sizeof iam->token);
-    good = good && json_string(j, json_member(j, 0, "access_token"), iam->token, sizeof iam->token);
+    good = good && json_string(j, json_member(j, 0, "access_token"), token, sizeof token);
     good = good && json_integer(j, json_member(j, 0, "expires_in"), &life_s) && life_s > 0 && life_s <= 86400;
-    good = good && iam->token[0] != 0 && first_line(span_of_text(iam->token)).len == strlen(iam->token);
+    good = good && token[0] != 0 && first_line(span_of_text(token)).len == strlen(token);
+    if (good) {
+        wipe(iam->token, sizeof iam->token);
+        memcpy(iam->token, token, strlen(token) + 1);
+    }
+    wipe(token, sizeof token);
     if (!good) {
-        iam->has_token = false;
         snprintf(iam->why, sizeof iam->why, "%s: the answer is no token", iam->url);
         fail(iam, KEYMGR_AWAY, now);
         return;
@@ -143,6 +157,7 @@ static void keep_token(struct iam *iam, const struct http_answer *a, struct cloc
     iam->has_token = true;
     iam->result = KEYMGR_OK;
     iam->failures = 0;
+    iam->attempts++;
     iam->retry_ms = 0;
     iam->got_ms = now.mono_ms;
     iam->refresh_ms = now.mono_ms + (uint64_t)life_s * 800;
@@ -153,7 +168,7 @@ static void keep_token(struct iam *iam, const struct http_answer *a, struct cloc
 static void name_clock(struct iam *iam, const struct http_answer *a, struct clock now)
 {
     int64_t off = a->date_s - now.unix_s;
-    if (a->date_s == 0 || (off < CLOCK_OFF_S && off > -CLOCK_OFF_S))
+    if (iam->result != KEYMGR_DENIED || a->date_s == 0 || (off < CLOCK_OFF_S && off > -CLOCK_OFF_S))
         return;
     snprintf(iam->why, sizeof iam->why, "this machine's clock is %lld minutes %s; IAM refuses it",
              (long long)(off < 0 ? -off : off) / 60, off < 0 ? "ahead" : "behind");
@@ -165,7 +180,10 @@ static void take_token(struct iam *iam, struct clock now)
     if (!http_ended(iam->http, iam->slot, &a))
         return;
     iam->took_us = a.total_us;
-    if (a.outcome != HTTP_ANSWERED) {
+    if (iam->outdated) {
+        iam->outdated = false;
+        iam->phase = IAM_IDLE;
+    } else if (a.outcome != HTTP_ANSWERED) {
         snprintf(iam->why, sizeof iam->why, "%s", a.why);
         fail(iam, KEYMGR_AWAY, now);
     } else if (a.status == 200) {
@@ -185,6 +203,8 @@ void iam_turn(struct iam *iam, struct clock now)
         iam->ticket = disk_send(iam->disk, &request, span_of(NULL, 0));
         if (iam->ticket != 0)
             iam->phase = IAM_READING;
+        else
+            iam->retry_ms = now.mono_ms + FULL_MS;
     }
     if (iam->phase == IAM_READING)
         take_key(iam, now);
@@ -201,9 +221,11 @@ enum ask iam_ask(const struct iam *iam, struct clock now)
     return ASK_WAIT;
 }
 
-bool iam_reject(struct iam *iam, struct clock now)
+bool iam_reject(struct iam *iam, uint64_t got_ms, struct clock now)
 {
-    if (!iam->has_token || now.mono_ms - iam->got_ms < FRESH_MS)
+    if (!iam->has_token || got_ms != iam->got_ms)
+        return true;
+    if (now.mono_ms - iam->got_ms < FRESH_MS)
         return false;
     iam->has_token = false;
     wipe(iam->token, sizeof iam->token);
@@ -214,6 +236,14 @@ void iam_renew(struct iam *iam)
 {
     iam->has_token = false;
     wipe(iam->token, sizeof iam->token);
+    iam->retry_ms = 0;
+    iam->failures = 0;
+    iam->outdated = iam->phase != IAM_IDLE;
+}
+
+void iam_refresh(struct iam *iam)
+{
+    iam->refresh_ms = 0;
     iam->retry_ms = 0;
     iam->failures = 0;
 }

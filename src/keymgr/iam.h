@@ -29,6 +29,8 @@ struct iam {
     uint64_t got_ms;
     uint64_t retry_ms; /* after a failure; doubles from 1 s to 60 s */
     unsigned failures;
+    bool outdated;             /* what is under way is of an API key that was replaced */
+    uint64_t attempts;         /* that ended, well or not */
     enum keymgr_result result; /* of the last attempt */
     char why[KEYMGR_WHY];
     uint32_t took_us; /* the last answer */
@@ -38,10 +40,13 @@ struct iam {
 void iam_turn(struct iam *iam, struct clock now);
 /* READY: iam->token may be used. FAILED: iam->result and iam->why say why; asked again after a while. */
 MUST_USE enum ask iam_ask(const struct iam *iam, struct clock now);
-/* The service did not accept this token: another one is fetched, unless this one is only seconds old. */
-bool iam_reject(struct iam *iam, struct clock now);
+/* The service did not accept the token that came at got_ms. True: another one is there or is fetched. False:
+ * this one is only seconds old, so another one would not be better. */
+bool iam_reject(struct iam *iam, uint64_t got_ms, struct clock now);
 /* The API key was replaced: the token goes, and back-off is over. */
 void iam_renew(struct iam *iam);
+/* Gets a token anew; the one that is there is used until then. */
+void iam_refresh(struct iam *iam);
 /* The next moment at which iam_turn has something to do. */
 uint64_t iam_deadline(const struct iam *iam);
 

@@ -57,6 +57,8 @@ static bool check(const struct keyprotect_settings *s, char *why, size_t cap)
         text = "keymanager iam is https://HOST or https://HOST:PORT, without a path";
     else if (s->broker[0] != 0 && !is_url(s->broker))
         text = "keymanager broker is https://HOST or https://HOST:PORT, without a path";
+    else if (s->proxy[0] != 0 && (strncmp(s->proxy, "http://", 7) != 0 || strlen(s->proxy) == 7))
+        text = "keymanager proxy is http://HOST:PORT, or http://NAME:PASSWORD@HOST:PORT";
     else if (s->roots.len == 0)
         text = "keymanager roots has no certificates";
     if (text != NULL)
@@ -119,6 +121,18 @@ void keyprotect_credential_changed(struct keyprotect *kp)
 
 /* ---- calls ---- */
 
+static void fail_call(struct kp_call *c, enum keymgr_result result, const char *why)
+{
+    if (why != NULL)
+        snprintf(c->answer.why, KEYMGR_WHY, "%s", why);
+    kp_finish(c, result);
+}
+
+static bool is_broad(const struct keyprotect *kp)
+{
+    return kp->now.mono_ms < kp->too_broad_ms;
+}
+
 static enum kp_step first_step(const struct keyprotect *kp, const struct keymgr_call *call)
 {
     switch (call->kind) {
@@ -146,6 +160,19 @@ static enum kp_step first_step(const struct keyprotect *kp, const struct keymgr_
     return kp->url[0] == 0 ? STEP_BROKER : STEP_META;
 }
 
+/* What was wrapped goes into JSON as it is, and a record may come from anybody: it has to be base64. */
+static bool is_sound(const struct keymgr_call *call)
+{
+    static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=-_";
+    bool wrapped = call->kind == KEYMGR_UNWRAP || call->kind == KEYMGR_REWRAP;
+    if (!wrapped)
+        return call->data.len <= RECORD_MAX;
+    for (size_t i = 0; i < call->data.len; i++)
+        if (memchr(base64, call->data.ptr[i], sizeof base64 - 1) == NULL)
+            return false;
+    return call->data.len != 0 && call->data.len <= WRAPPED_KEK_MAX;
+}
+
 static bool kp_submit(void *self, const struct keymgr_call *call)
 {
     struct keyprotect *kp = self;
@@ -159,10 +186,11 @@ static bool kp_submit(void *self, const struct keymgr_call *call)
         c->answer = (struct keymgr_answer){.kind = call->kind, .ticket = call->ticket};
         c->testing = c->renewed = false;
         c->failures = 0;
-        c->offset = call->cursor;
+        c->offset = call->cursor & ~KP_CURSOR_WHOLE;
+        c->whole = call->cursor != 0 ? (call->cursor & KP_CURSOR_WHOLE) != 0 : is_broad(kp);
         c->json = &kp->json;
-        c->data_len = call->data.len;
-        if (call->data.len != 0)
+        c->data_len = is_sound(call) ? call->data.len : 0;
+        if (c->data_len != 0)
             memcpy(c->data, call->data.ptr, call->data.len);
         c->call.data = span_of(c->data, c->data_len);
         c->retry_ms = 0;
@@ -170,16 +198,12 @@ static bool kp_submit(void *self, const struct keymgr_call *call)
         c->step = first_step(kp, call);
         c->phase = KP_WAITS;
         kp->busy++;
+        if (!is_sound(call))
+            fail_call(c, KEYMGR_REFUSED,
+                      "the record is damaged: its wrapped key is none of this key manager");
         return true;
     }
     return false;
-}
-
-static void fail_call(struct kp_call *c, enum keymgr_result result, const char *why)
-{
-    if (why != NULL)
-        snprintf(c->answer.why, KEYMGR_WHY, "%s", why);
-    kp_finish(c, result);
 }
 
 static void begin(struct keyprotect *kp, struct kp_call *c)
@@ -212,7 +236,8 @@ static void begin(struct keyprotect *kp, struct kp_call *c)
 /* Whether a failed POST may have had its effect all the same. */
 static bool may_be_stored(const struct kp_call *c, const struct http_answer *a)
 {
-    return c->step == STEP_POST && a->sent && (a->outcome != HTTP_ANSWERED || a->status >= 500);
+    bool refused = a->outcome == HTTP_ANSWERED && a->status >= 400 && a->status < 500 && a->status != 408;
+    return c->step == STEP_POST && a->sent && !refused;
 }
 
 static void try_again(struct keyprotect *kp, struct kp_call *c, const struct http_answer *a)
@@ -220,7 +245,8 @@ static void try_again(struct keyprotect *kp, struct kp_call *c, const struct htt
     uint64_t wait = (uint64_t)BACKOFF_MS << c->failures, now = kp->now.mono_ms;
     if (a->status == 429 || (a->status == 503 && a->retry_after_s != 0)) {
         uint64_t pause = a->retry_after_s != 0 ? a->retry_after_s * 1000 : PAUSE_MS;
-        kp->pause_ms = now + (pause < PAUSE_MOST ? pause : PAUSE_MOST);
+        uint64_t until = now + (pause < PAUSE_MOST ? pause : PAUSE_MOST);
+        kp->pause_ms = until > kp->pause_ms ? until : kp->pause_ms;
         wait = kp->pause_ms - now;
     }
     if (may_be_stored(c, a))
@@ -257,7 +283,7 @@ static void answered(struct keyprotect *kp, struct kp_call *c, const struct http
         try_again(kp, c, a);
         break;
     case VERDICT_TOKEN:
-        if (!c->renewed && iam_reject(&kp->iam, kp->now)) {
+        if (!c->renewed && iam_reject(&kp->iam, c->token_ms, kp->now)) {
             c->renewed = true;
             c->phase = KP_WAITS;
         } else {
@@ -266,6 +292,7 @@ static void answered(struct keyprotect *kp, struct kp_call *c, const struct http
         break;
     case VERDICT_BROAD:
         kp->too_broad_ms = kp->now.mono_ms + BROAD_MS;
+        c->whole = true;
         c->offset = 0;
         c->phase = KP_WAITS;
         break;
@@ -320,6 +347,12 @@ static bool kp_take_answer(void *self, struct keymgr_answer *answer)
     return false;
 }
 
+/* Whether a call that waits for nothing else could begin, or end, in the next turn. */
+static bool is_ready(const struct keyprotect *kp, const struct kp_call *c)
+{
+    return (kp->url[0] != 0 || c->step == STEP_BROKER) && iam_ask(&kp->iam, kp->now) != ASK_WAIT;
+}
+
 static size_t kp_poll(void *self, struct pollfd *fds, size_t room, uint64_t *deadline_ms)
 {
     struct keyprotect *kp = self;
@@ -327,10 +360,13 @@ static size_t kp_poll(void *self, struct pollfd *fds, size_t room, uint64_t *dea
     for (size_t i = 0; kp->busy != 0 && i < KP_CALLS; i++) {
         const struct kp_call *c = &kp->calls[i];
         uint64_t at = c->retry_ms > kp->pause_ms ? c->retry_ms : kp->pause_ms;
+        if (c->phase == KP_DONE && c->testing && kp->test.at != TEST_TOKEN)
+            due = kp->now.mono_ms;
         if (c->phase != KP_WAITS)
             continue;
-        if (at <= kp->now.mono_ms) /* it waits for a token or for the broker */
+        if (at <= kp->now.mono_ms && !is_ready(kp, c)) /* it waits for a token or for the broker */
             at = c->deadline_ms;
+        at = at < c->deadline_ms ? at : c->deadline_ms;
         due = at < due ? at : due;
     }
     if (due < *deadline_ms)
@@ -352,6 +388,6 @@ struct keyprotect_facts keyprotect_facts(const struct keyprotect *kp)
     struct http_memory_use use = http_memory_use();
     facts.memory_most = use.most;
     facts.memory_refused = use.refused;
-    facts.search_refused = kp->now.mono_ms < kp->too_broad_ms;
+    facts.search_refused = is_broad(kp);
     return facts;
 }

@@ -79,7 +79,7 @@ struct keyprotect_test {
         char why[KEYMGR_WHY];
     } steps[TEST_STEPS];
 };
-/* False while one runs, or the state of the root key is being asked: try again next turn. */
+/* False while one runs. */
 MUST_USE bool keyprotect_test_begin(struct keyprotect *kp);
 const struct keyprotect_test *keyprotect_test(const struct keyprotect *kp);
 /* "IAM token", "root key" ... */

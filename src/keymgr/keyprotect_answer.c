@@ -64,7 +64,10 @@ static bool read_ciphertext(const struct json *j, uint8_t *out, size_t *len)
 static bool read_key(const struct json *j, uint8_t key[KEK_BYTES])
 {
     size_t len = 0;
-    return json_base64(j, json_member(j, 0, "plaintext"), key, KEK_BYTES, &len) && len == KEK_BYTES;
+    if (json_base64(j, json_member(j, 0, "plaintext"), key, KEK_BYTES, &len) && len == KEK_BYTES)
+        return true;
+    wipe(key, KEK_BYTES);
+    return false;
 }
 
 static void take_wrap(struct keyprotect *kp, struct kp_call *c)
@@ -74,6 +77,7 @@ static void take_wrap(struct keyprotect *kp, struct kp_call *c)
     if (!read_key(j, c->answer.key) ||
         !read_ciphertext(j, check ? kp->check : c->data, check ? &kp->check_len : &c->data_len)) {
         kp->check_len = check ? 0 : kp->check_len;
+        wipe(c->answer.key, KEK_BYTES);
         no_answer(kp, c);
         return;
     }
@@ -188,6 +192,10 @@ static void take_post(struct keyprotect *kp, struct kp_call *c)
 {
     int key = json_element(&kp->json, json_member(&kp->json, 0, "resources"), 0);
     if (!read_id(&kp->json, key, c->answer.record_id)) {
+        if (c->testing) {
+            no_answer(kp, c);
+            return;
+        }
         kp_look_for_post(kp, c); /* it was stored, and only its ID is unknown */
         return;
     }
@@ -218,7 +226,6 @@ void kp_take_element(void *call, struct span element)
     struct json *j = c->json;
     struct keymgr_listed *out = &c->listed[c->listed_count];
     char name[96], description[256];
-    c->elements++;
     if (c->listed_count == KEYMGR_PAGE || json_parse(j, element) != STATUS_OK ||
         !json_string(j, json_member(j, 0, "name"), name, sizeof name) ||
         !json_string(j, json_member(j, 0, "description"), description, sizeof description) ||
@@ -226,7 +233,10 @@ void kp_take_element(void *call, struct span element)
         c->foreign++;
         return;
     }
-    if (c->step == STEP_FIND && memcmp(out->uid, c->call.uid, UUID_BYTES) != 0)
+    bool known = false; /* pages of a look-up overlap, and are asked for again */
+    for (size_t i = 0; c->step == STEP_FIND && !known && i < c->listed_count; i++)
+        known = memcmp(out->record_id, c->listed[i].record_id, RECORD_ID_BYTES) == 0;
+    if (known || (c->step == STEP_FIND && memcmp(out->uid, c->call.uid, UUID_BYTES) != 0))
         return;
     c->listed_count++;
 }
@@ -244,8 +254,10 @@ static void settle_post(struct keyprotect *kp, struct kp_call *c)
     struct keymgr_listed own = {.generation = 0};
     struct buf n = buf_over(name, sizeof name), d = buf_over(description, sizeof description);
     kp_describe(&c->call, span_of(c->data, c->data_len), &n, &d);
-    if (!kp_read_description(name, description, &own))
+    if (!kp_read_description(name, description, &own)) {
+        kp_finish(c, KEYMGR_REFUSED); /* it has no generation, so nobody would find it */
         return;
+    }
     for (size_t i = 0; i < c->listed_count; i++)
         if (c->listed[i].generation == own.generation &&
             memcmp(c->listed[i].digest, own.digest, sizeof own.digest) == 0) {
@@ -265,10 +277,13 @@ static void take_list(struct keyprotect *kp, struct kp_call *c)
         no_answer(kp, c);
         return;
     }
-    bool last = c->elements < c->page;
-    bool broad = kp->now.mono_ms < kp->too_broad_ms;
-    if (c->step == STEP_FIND && !last && broad) {
-        c->offset += c->elements - OVERLAP; /* among all keys */
+    size_t came = c->list.elements + c->list.too_large;
+    bool last = came < c->page;
+    came = came < c->page ? came : c->page;
+    uint64_t next = c->offset + came - (came > OVERLAP ? OVERLAP : 0);
+    c->foreign += c->list.too_large;
+    if (c->step == STEP_FIND && !last && c->whole) {
+        c->offset = next; /* among all keys */
         kp_next_step(kp, c, STEP_FIND);
         return;
     }
@@ -279,8 +294,7 @@ static void take_list(struct keyprotect *kp, struct kp_call *c)
     kp->facts.foreign = c->offset == 0 ? c->foreign : kp->facts.foreign + c->foreign;
     c->answer.listed = c->listed;
     c->answer.listed_count = c->listed_count;
-    c->answer.cursor =
-        last || c->step == STEP_FIND ? 0 : c->offset + c->elements - (c->elements > OVERLAP ? OVERLAP : 0);
+    c->answer.cursor = last || c->step == STEP_FIND ? 0 : next | (c->whole ? KP_CURSOR_WHOLE : 0);
     kp_finish(c, KEYMGR_OK);
 }
 

@@ -37,6 +37,8 @@ static void read_reason(struct keyprotect *kp, struct span body, char *code, siz
     int reason = json_element(&kp->json, json_member(&kp->json, resource, "reasons"), 0);
     char raw[200] = "";
     (void)json_string(&kp->json, json_member(&kp->json, reason, "code"), code, code_cap);
+    if (strspn(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != strlen(code))
+        code[0] = 0;
     if (!json_string(&kp->json, json_member(&kp->json, reason, "message"), raw, sizeof raw))
         (void)json_string(&kp->json, json_member(&kp->json, resource, "errorMsg"), raw, sizeof raw);
     struct buf out = buf_over(message, message_cap);
@@ -77,7 +79,7 @@ static enum kp_verdict denied(const struct keyprotect *kp, struct kp_call *c, in
 
 static enum kp_verdict root_refused(const struct keyprotect *kp, struct kp_call *c, int status)
 {
-    bool expired = kp->root_state == 3 && status == 409;
+    bool expired = kp->root_state == 3 && status == 409 && c->step == STEP_WRAP; /* the rest works */
     c->answer.result = expired ? KEYMGR_ROOT_EXPIRED : KEYMGR_ROOT_GONE;
     snprintf(c->answer.why, KEYMGR_WHY, "the root key %s %s", kp->root_key,
              expired         ? "has expired: keys are unwrapped, none is made"
@@ -108,12 +110,13 @@ static enum kp_verdict judge_status(struct keyprotect *kp, struct kp_call *c, co
 {
     char code[48], message[200];
     read_reason(kp, a->body, code, sizeof code, message, sizeof message);
-    if (a->status == 401 || a->status == 403 || is_about_token(code)) {
-        if (a->status == 403 && code[0] != 0)
+    if (a->status == 401 || a->status == 403 || (a->status < 500 && is_about_token(code))) {
+        if (a->status == 403 && code[0] != 0 && !is_about_token(code))
             return refused(kp, c, a->status, code, message);
         return denied(kp, c, a->status);
     }
-    if (strcmp(code, "KEY_SEARCH_TOO_BROAD") == 0)
+    bool search = c->step == STEP_FIND || c->step == STEP_LIST || c->step == STEP_DELETED;
+    if (search && !c->whole && strcmp(code, "KEY_SEARCH_TOO_BROAD") == 0)
         return VERDICT_BROAD;
     if (a->status == 429)
         return away(c, kp->facts.name, a->status, "too many requests");
@@ -122,13 +125,16 @@ static enum kp_verdict judge_status(struct keyprotect *kp, struct kp_call *c, co
     if (a->status < 400)
         return away(c, kp->facts.name, a->status, "an answer that is no answer of this service");
     bool gone = a->status == 404 || a->status == 410;
+    /* What stands between answers so too, and keys are not given up on its word. */
+    if ((gone || a->status == 409) && code[0] == 0 && message[0] == 0)
+        return away(c, kp->facts.name, a->status, "an answer that is no answer of this service");
     bool state = a->status == 409 && (strcmp(code, "KEY_ACTION_INVALID_STATE_ERR") == 0 || code[0] == 0);
     if (is_root_step(c) && (gone || state))
         return root_refused(kp, c, a->status);
     if (gone && c->step == STEP_BROKER)
         return final(c, KEYMGR_REFUSED,
                      "HPCS does not know this instance; check keymanager instance and region");
-    if (gone)
+    if (gone && (c->step == STEP_GET || c->step == STEP_DELETE))
         return final(c, KEYMGR_NO_RECORD, "there is no such key");
     return refused(kp, c, a->status, code, message);
 }

@@ -51,13 +51,20 @@ bool kp_read_description(const char *name, const char *description, struct keymg
            hex_read(digest, out->digest, sizeof out->digest) == STATUS_OK;
 }
 
+/* The key that is wrapped and unwrapped to see whether the root key does so: it is of no object. */
+static bool is_check(const struct kp_call *c)
+{
+    return c->call.kind == KEYMGR_STATE || c->testing;
+}
+
 /* Key Protect binds a wrapped key to the Unique Identifier; HPCS knows no additional data. */
 static void add_aad(const struct keyprotect *kp, const struct kp_call *c, struct buf *body)
 {
+    static const uint8_t no_object[UUID_BYTES];
     char uid[UUID_TEXT + 1];
     if (kp->hpcs)
         return;
-    uuid_write(c->call.uid, uid);
+    uuid_write(is_check(c) ? no_object : c->call.uid, uid);
     buf_print(body, "%s\"aad\":[\"%s\"]", body->len > 1 ? "," : "", uid);
 }
 
@@ -65,8 +72,7 @@ static void write_action(const struct keyprotect *kp, const struct kp_call *c, s
 {
     buf_add_text(body, "{");
     if (c->step != STEP_WRAP) {
-        bool check = c->call.kind == KEYMGR_STATE || c->testing;
-        struct span wrapped = check ? span_of(kp->check, kp->check_len) : span_of(c->data, c->data_len);
+        struct span wrapped = is_check(c) ? span_of(kp->check, kp->check_len) : span_of(c->data, c->data_len);
         buf_print(body, "\"ciphertext\":\"%.*s\"", (int)wrapped.len, (const char *)wrapped.ptr);
     }
     add_aad(kp, c, body);
@@ -94,26 +100,24 @@ static void write_record(const struct kp_call *c, struct buf *body)
     buf_add_text(body, "\"}]}");
 }
 
-static void write_query(const struct keyprotect *kp, const struct kp_call *c, struct buf *url)
+static void write_query(const struct kp_call *c, struct buf *url)
 {
     char uid[UUID_TEXT + 1];
-    bool broad = kp->now.mono_ms < kp->too_broad_ms;
     uuid_write(c->call.uid, uid);
     buf_print(url, "?limit=%zu&offset=%" PRIu64 "&extractable=true&sort=%s", c->page, c->offset,
               c->step == STEP_DELETED ? "-deletionDate&state=5" : "-creationDate");
-    if (c->step == STEP_FIND && !broad)
+    if (c->step == STEP_FIND && !c->whole)
         buf_print(url, "&search=exact:name:" NAME_PREFIX "%s", uid);
-    else if (!broad)
+    else if (!c->whole)
         buf_add_text(url, "&search=name:" NAME_PREFIX);
 }
 
-static void begin_page(struct keyprotect *kp, struct kp_call *c)
+static void begin_page(struct kp_call *c)
 {
-    bool broad = kp->now.mono_ms < kp->too_broad_ms;
-    c->page = c->step == STEP_FIND && !broad ? FIND_PAGE : KEYMGR_PAGE;
+    c->page = c->step == STEP_FIND && !c->whole ? FIND_PAGE : KEYMGR_PAGE;
     if (c->call.wanted != 0 && c->call.wanted < c->page)
         c->page = c->call.wanted;
-    c->elements = c->foreign = 0;
+    c->foreign = 0;
     if (c->step != STEP_FIND || c->offset == 0)
         c->listed_count = 0;
     json_list_begin(&c->list, kp_take_element, c);
@@ -142,8 +146,8 @@ static void write_url(struct keyprotect *kp, struct kp_call *c, struct buf *url)
     case STEP_FIND:
     case STEP_LIST:
     case STEP_DELETED:
-        begin_page(kp, c);
-        write_query(kp, c, url);
+        begin_page(c);
+        write_query(c, url);
         break;
     case STEP_GET:
     case STEP_DELETE:
@@ -164,6 +168,7 @@ bool kp_send(struct keyprotect *kp, struct kp_call *c)
                              .token = kp->iam.token,
                              .timeout_ms = c->deadline_ms - kp->now.mono_ms,
                              .fresh = c->testing && c->step == STEP_META};
+    c->token_ms = kp->iam.got_ms;
     write_url(kp, c, &url);
     q.url = text;
     if (c->step != STEP_BROKER)

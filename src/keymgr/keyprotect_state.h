@@ -24,6 +24,9 @@ enum kp_step {
 
 enum kp_phase { KP_FREE, KP_WAITS, KP_RUNS, KP_DONE, KP_TAKEN /* the store still reads the answer */ };
 
+/* In a cursor: it counts all keys, not those that a search finds. */
+#define KP_CURSOR_WHOLE ((uint64_t)1 << 63)
+
 /* Of one call, before it is answered as away. */
 #define KP_ATTEMPTS 4
 
@@ -36,12 +39,13 @@ struct kp_call {
     uint64_t deadline_ms;
     uint64_t retry_ms; /* not before */
     unsigned failures;
-    bool renewed; /* another token was asked for already */
+    bool renewed;      /* another token was asked for already */
+    bool whole;        /* all keys are listed, since there are too many for a search */
+    uint64_t token_ms; /* when the token came that the request took along */
     size_t data_len;
     uint8_t data[RECORD_MAX]; /* of the request, then of the answer */
     uint64_t offset;          /* of the page */
     size_t page;              /* elements asked for */
-    size_t elements;          /* that came */
     size_t foreign;           /* of these, no records */
     size_t listed_count;
     struct json *json; /* lent while a list comes in */
@@ -79,6 +83,7 @@ struct keyprotect {
     uint8_t check_digest[32];
     struct keyprotect_facts facts;
     struct keyprotect_test test;
+    uint64_t test_attempts; /* of iam, when the test began */
     size_t next_take;
     size_t busy; /* calls that are not free */
     struct kp_call calls[KP_CALLS];

@@ -20,22 +20,28 @@ const char *keyprotect_test_name(enum keyprotect_test_step step)
 
 bool keyprotect_test_begin(struct keyprotect *kp)
 {
-    struct kp_call *c = &kp->calls[KP_STATE_CALL];
-    if (kp->test.running || c->phase != KP_FREE)
+    if (kp->test.running)
         return false;
     memset(&kp->test, 0, sizeof kp->test);
     kp->test.running = true;
     kp->test.at = TEST_TOKEN;
-    iam_renew(&kp->iam);
+    iam_refresh(&kp->iam); /* the rest goes on with the token that is there */
+    kp->test_attempts = kp->iam.attempts;
+    return true;
+}
+
+/* The question for the root key's state may have the slot still. */
+static void take_slot(struct keyprotect *kp, struct kp_call *c)
+{
     c->testing = true;
     c->renewed = true; /* a token is only seconds old: a refusal is one */
+    c->whole = kp->now.mono_ms < kp->too_broad_ms;
     c->phase = KP_DONE;
     memset(&c->call, 0, sizeof c->call);
     random_uuid(c->call.uid);
     c->json = &kp->json;
     c->deadline_ms = kp->now.mono_ms + kp->timeout_ms;
     kp->busy++;
-    return true;
 }
 
 const struct keyprotect_test *keyprotect_test(const struct keyprotect *kp)
@@ -93,14 +99,15 @@ static bool can_go_on(const struct keyprotect *kp)
 void kp_test_turn(struct keyprotect *kp)
 {
     struct kp_call *c = &kp->calls[KP_STATE_CALL];
-    if (!kp->test.running || c->phase != KP_DONE)
+    if (kp->test.running && !c->testing && c->phase == KP_FREE)
+        take_slot(kp, c);
+    if (!kp->test.running || !c->testing || c->phase != KP_DONE)
         return;
     if (kp->test.at == TEST_TOKEN) {
-        enum ask ask = iam_ask(&kp->iam, kp->now);
-        if (ask == ASK_WAIT)
+        if (kp->iam.attempts == kp->test_attempts)
             return;
         kp->test.steps[TEST_TOKEN].ms = kp->iam.took_us / 1000;
-        end_step(kp, ask == ASK_READY, kp->iam.why);
+        end_step(kp, kp->iam.result == KEYMGR_OK, kp->iam.why);
     } else {
         bool good = c->answer.result == KEYMGR_OK || c->answer.result == KEYMGR_ROOT_EXPIRED;
         if (good && kp->test.at == TEST_CREATE)
@@ -112,5 +119,9 @@ void kp_test_turn(struct keyprotect *kp)
         return;
     }
     kp->test.at++;
+    if (kp->test.at == TEST_UNWRAP && kp->check_len == 0) {
+        end_step(kp, false, "no key was wrapped that could be unwrapped");
+        kp->test.at++;
+    }
     begin_step(kp, c);
 }

@@ -36,11 +36,11 @@ static enum result_reason check_date_rule(struct op *op, struct draft *draft, co
     }
 }
 
-/* KMIP 1.4 s3.21: once an allocation was made the limits stand. */
-static enum result_reason check_usage_rule(struct op *op, const struct attribute_row *row)
+enum result_reason change_check_usage(struct op *op, const struct attribute_row *row)
 {
     struct object_attribute old;
-    if (row->tag != TAG_USAGE_LIMITS || !object_attribute_find(&op->object, row, span_of(NULL, 0), 0, &old))
+    if (row == NULL || row->tag != TAG_USAGE_LIMITS ||
+        !object_attribute_find(&op->object, row, span_of(NULL, 0), 0, &old))
         return REASON_NONE;
     int64_t total = -1, count = -1;
     struct ttlv_reader reader = ttlv_reader_trusted(old.value);
@@ -166,7 +166,7 @@ static enum result_reason check_rules(struct op *op, const struct attribute *a, 
     if (kind == CHANGE_CREATE)
         return REASON_NONE;
     enum result_reason reason = check_date_rule(op, draft, a->row);
-    return reason == REASON_NONE ? check_usage_rule(op, a->row) : reason;
+    return reason == REASON_NONE ? change_check_usage(op, a->row) : reason;
 }
 
 /* Whether an instance with the same value stands in the draft already. */

@@ -20,8 +20,12 @@ MUST_USE enum result_reason change_set(struct op *op, struct draft *draft, const
 MUST_USE enum result_reason change_set_template(struct op *op, struct draft *draft,
                                                 struct span template_content);
 
-/* Process Start Date not before Activation Date, Protect Stop Date not after Deactivation Date (KMIP 1.4
- * s3.25, s3.26). */
+/* KMIP 1.4 s3.21: once an allocation was made the Usage Limits stand: they are neither changed nor deleted.
+ * Other attributes (row NULL: custom ones) pass. */
+MUST_USE enum result_reason change_check_usage(struct op *op, const struct attribute_row *row);
+
+/* Process Start Date and Deactivation Date not before Activation Date, Protect Stop Date not after
+ * Deactivation Date (KMIP 1.4 s3.24 to s3.27). */
 MUST_USE enum result_reason change_check_dates(struct op *op, struct draft *draft);
 
 #endif

@@ -43,6 +43,29 @@ int32_t make_default_length(uint32_t algorithm)
     }
 }
 
+enum result_reason make_read_kind(struct op *op, struct key_kind *kind)
+{
+    struct ttlv_reader reader = ttlv_reader_trusted(op->args.make.template);
+    struct ttlv_item item;
+    while (ttlv_next(&reader, &item) == STATUS_OK) {
+        struct attribute a;
+        if (item.tag != TAG_ATTRIBUTE)
+            continue;
+        enum result_reason reason = attribute_read(&item, op->minor, false, &a, &op->why);
+        if (reason != REASON_NONE)
+            return reason;
+        if (a.row == NULL || !a.has_value)
+            continue;
+        if (a.row->tag == TAG_CRYPTOGRAPHIC_ALGORITHM)
+            kind->algorithm = ttlv_enumeration(&a.value);
+        if (a.row->tag == TAG_CRYPTOGRAPHIC_LENGTH)
+            kind->length_bits = ttlv_integer(&a.value);
+        if (a.row->tag == TAG_CRYPTOGRAPHIC_USAGE_MASK)
+            kind->has_mask = true;
+    }
+    return REASON_NONE;
+}
+
 static void set_odd_parity(uint8_t *key, size_t len)
 {
     for (size_t i = 0; i < len; i++) {

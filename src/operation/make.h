@@ -12,6 +12,17 @@ size_t make_key_bytes(uint32_t algorithm, int32_t length_bits);
 int32_t make_default_length(uint32_t algorithm);
 
 /*
+ * What a new key is: it decides the material, so it is read before the draft begins. make_read_kind puts what
+ * the client's template says in the place of what stands in *kind; the rest stays.
+ */
+struct key_kind {
+    uint32_t algorithm;  /* 0: not known */
+    int32_t length_bits; /* 0: not known */
+    bool has_mask;       /* a Cryptographic Usage Mask is given */
+};
+MUST_USE enum result_reason make_read_kind(struct op *op, struct key_kind *kind);
+
+/*
  * Makes the material of a new symmetric key: the spare's KEK itself for AES 256, random bytes sealed under it
  * otherwise. Fills parts (wrapped KEK, sealed material, digest, whose bytes are in `room`) and flags.
  */

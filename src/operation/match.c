@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "operation/match.h"
 
+/* KMIP 1.4 s4.9: a Date at its largest possible value is the same as no such attribute. */
+#define DATE_UNDEFINED INT64_MAX
+
 static bool usage_limits_enough(struct span have, const struct ttlv_item *want)
 {
     struct ttlv_reader a = ttlv_reader_trusted(have);
@@ -53,22 +56,24 @@ static bool same_name(const struct attribute *a, const struct attribute_row *row
     return a->row == row && (row != NULL || span_equal(a->name, name));
 }
 
-/* The other limit of a range: the same date attribute, given a second time. */
-static const struct attribute *range_partner(const struct attribute *wanted, size_t count, size_t i)
+/* Of the specification: custom attributes that hold a date are compared as they are. */
+static bool is_date(const struct attribute *a)
 {
-    if (wanted[i].row == NULL || wanted[i].value.type != TTLV_DATE_TIME)
-        return NULL;
-    for (size_t k = 0; k < count; k++)
-        if (k != i && wanted[k].row == wanted[i].row)
-            return &wanted[k];
-    return NULL;
+    return a->row != NULL && a->row->type == TTLV_DATE_TIME && a->has_value;
 }
 
-static bool in_range(const struct object_attribute *have, const struct attribute *a,
-                     const struct attribute *b)
+/* The other limit of a range: the same date attribute, given a second time. A single date is its own. */
+static const struct attribute *range_limit(const struct attribute *wanted, size_t count, size_t i)
 {
-    struct ttlv_item mine = {.value = have->value};
-    int64_t date = ttlv_long(&mine), x = ttlv_long(&a->value), y = ttlv_long(&b->value);
+    for (size_t k = 0; k < count; k++)
+        if (k != i && wanted[k].row == wanted[i].row && wanted[k].has_value)
+            return &wanted[k];
+    return &wanted[i];
+}
+
+static bool in_range(int64_t date, const struct attribute *a, const struct attribute *b)
+{
+    int64_t x = ttlv_long(&a->value), y = ttlv_long(&b->value);
     return date >= (x < y ? x : y) && date <= (x < y ? y : x);
 }
 
@@ -77,18 +82,20 @@ static bool match_one(const struct operation_env *env, const struct object *obje
 {
     struct show show;
     struct object_attribute have;
-    const struct attribute *partner = range_partner(wanted, count, i);
+    bool date = is_date(&wanted[i]), found = false;
+    const struct attribute *other = date ? range_limit(wanted, count, i) : NULL;
     show_begin(&show, env, object, fresh_spent);
     while (show_next(&show, &have)) {
         if (!same_name(&wanted[i], have.row, have.name))
             continue;
         if (!wanted[i].has_value)
             return true;
-        if (partner != NULL && partner->has_value ? in_range(&have, &wanted[i], partner)
-                                                  : value_matches(&have, &wanted[i]))
+        struct ttlv_item mine = {.value = have.value};
+        if (date ? in_range(ttlv_long(&mine), &wanted[i], other) : value_matches(&have, &wanted[i]))
             return true;
+        found = true;
     }
-    return false;
+    return date && !found && in_range(DATE_UNDEFINED, &wanted[i], other);
 }
 
 bool match_all(const struct operation_env *env, const struct object *object, bool fresh_spent,

@@ -132,6 +132,8 @@ static enum result_reason execute_delete(struct op *op)
     if (reason == REASON_NONE)
         reason =
             find_instance(op, row, op->args.attribute.name, op->args.attribute.index, REASON_ITEM_NOT_FOUND);
+    if (reason == REASON_NONE)
+        reason = change_check_usage(op, row);
     if (reason != REASON_NONE)
         return reason;
     struct draft *draft = op_draft(op);

@@ -18,46 +18,19 @@ static enum result_reason decode(struct op *op)
     return reason;
 }
 
-/* Algorithm and length stand in the template; they decide the material, so they are read before the draft
- * begins. */
-static enum result_reason read_kind(struct op *op, uint32_t *algorithm, int32_t *bits, bool *has_mask)
-{
-    struct ttlv_reader reader = ttlv_reader_trusted(op->args.make.template);
-    struct ttlv_item item;
-    while (ttlv_next(&reader, &item) == STATUS_OK) {
-        struct attribute a;
-        if (item.tag != TAG_ATTRIBUTE)
-            continue;
-        enum result_reason reason = attribute_read(&item, op->minor, false, &a, &op->why);
-        if (reason != REASON_NONE)
-            return reason;
-        if (a.row == NULL || !a.has_value)
-            continue;
-        if (a.row->tag == TAG_CRYPTOGRAPHIC_ALGORITHM)
-            *algorithm = ttlv_enumeration(&a.value);
-        if (a.row->tag == TAG_CRYPTOGRAPHIC_LENGTH)
-            *bits = ttlv_integer(&a.value);
-        if (a.row->tag == TAG_CRYPTOGRAPHIC_USAGE_MASK)
-            *has_mask = true;
-    }
-    return REASON_NONE;
-}
-
 static enum result_reason execute(struct op *op)
 {
-    uint32_t algorithm = 0;
-    int32_t bits = 0;
-    bool has_mask = false;
-    enum result_reason reason = read_kind(op, &algorithm, &bits, &has_mask);
+    struct key_kind kind = {.algorithm = 0};
+    enum result_reason reason = make_read_kind(op, &kind);
     if (reason != REASON_NONE)
         return reason;
-    if (algorithm == 0 || !has_mask)
+    if (kind.algorithm == 0 || !kind.has_mask)
         return op_refuse(op, REASON_INVALID_FIELD,
                          "Create needs the attributes Cryptographic Algorithm and Cryptographic Usage Mask");
-    bool chosen = bits == 0;
+    bool chosen = kind.length_bits == 0;
     if (chosen)
-        bits = make_default_length(algorithm);
-    size_t key_bytes = make_key_bytes(algorithm, bits);
+        kind.length_bits = make_default_length(kind.algorithm);
+    size_t key_bytes = make_key_bytes(kind.algorithm, kind.length_bits);
     if (key_bytes == 0)
         return op_refuse(op, REASON_INVALID_FIELD,
                          "this server makes AES 128, 192, 256, 3DES 112, 168 and HMAC-SHA keys");
@@ -65,7 +38,7 @@ static enum result_reason execute(struct op *op)
     struct draft_parts parts = {.scope = make_scope(op), .key_format = KEY_FORMAT_RAW};
     uint16_t flags = OBJECT_MADE_HERE;
     uint8_t room[MAKE_ROOM];
-    make_key(op, algorithm, key_bytes, &parts, &flags, room);
+    make_key(op, kind.algorithm, key_bytes, &parts, &flags, room);
     struct object_head head = make_head(op, OBJECT_SYMMETRIC_KEY, flags);
     draft_begin(draft, &head, &parts);
     reason = change_set_template(op, draft, op->args.make.template);
@@ -73,7 +46,7 @@ static enum result_reason execute(struct op *op)
         return reason;
     if (chosen) {
         uint8_t bytes[4];
-        be32_put(bytes, (uint32_t)bits);
+        be32_put(bytes, (uint32_t)kind.length_bits);
         draft_set(draft, attribute_by_tag(TAG_CRYPTOGRAPHIC_LENGTH), span_of(NULL, 0), 0, TTLV_INTEGER,
                   span_of(bytes, sizeof bytes));
     }

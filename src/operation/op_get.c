@@ -91,6 +91,9 @@ static enum result_reason check_wrapping_key(struct op *op)
         return op_refuse(
             op, REASON_PERMISSION_DENIED,
             "the wrapping key is not an Active AES key with Wrap Key in its Cryptographic Usage Mask");
+    if ((k->head.flags & OBJECT_NO_KEY_VALUE) != 0)
+        return op_refuse(op, REASON_PERMISSION_DENIED,
+                         "the wrapping key cannot wrap: its value is not on this server");
     if (op->args.get.parameters.len != 0 &&
         !parameters_fit(
             span_of(op->args.get.parameters.ptr + TTLV_HEADER, op->args.get.parameters.len - TTLV_HEADER)))
@@ -157,7 +160,9 @@ static enum result_reason execute(struct op *op)
     if (store_busy(store, op->handle))
         return REASON_NONE; /* the next change says so in the record */
     struct draft *draft = &op->env->drafts[0];
-    draft_from(draft, &op->object, store->node);
+    uint8_t room[ANCESTORS_BYTES];
+    struct object next = store_descend(store, op->handle, &op->object, room);
+    draft_from(draft, &next, store->node);
     draft->head.flags &= (uint16_t)~OBJECT_FRESH;
     enum result_reason reason = op_propose(op, draft, op->handle, COMMIT_JOURNAL);
     struct object_attribute group;

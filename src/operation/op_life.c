@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of an object: Activate, Revoke, Destroy, Archive, Recover, Obtain Lease: KMIP 1.4 s4.17, s4.19 to
  * s4.23 */
-#include "operation/payload.h"
+#include "operation/change.h"
 
 static enum state state_now(const struct op *op)
 {
@@ -30,7 +30,8 @@ static enum result_reason execute_activate(struct op *op)
     struct draft *draft = op_draft(op);
     draft->head.state = STATE_ACTIVE;
     draft_set_date(draft, TAG_ACTIVATION_DATE, op->env->now.unix_s);
-    return propose(op, draft, COMMIT_JOURNAL);
+    enum result_reason reason = change_check_dates(op, draft);
+    return reason == REASON_NONE ? propose(op, draft, COMMIT_JOURNAL) : reason;
 }
 
 const struct operation op_activate = {.code = OPERATION_ACTIVATE,
@@ -82,13 +83,19 @@ static enum state revoked_state(const struct op *op)
     return state_is_destroyed(state_now(op)) ? STATE_DESTROYED_COMPROMISED : STATE_COMPROMISED;
 }
 
+/* An Opaque Object is never activated: as long as nothing happened to it, it can be revoked as if it were. */
+static enum state state_to_revoke(const struct op *op)
+{
+    enum state state = state_now(op);
+    bool opaque = op->object.head.type == OBJECT_OPAQUE_OBJECT;
+    return opaque && state == STATE_PRE_ACTIVE ? STATE_ACTIVE : state;
+}
+
 static enum result_reason check_revoke(struct op *op)
 {
     if (op->args.revoke.occurrence != DATE_NONE && !is_compromise(op))
         return op_refuse(op, REASON_INVALID_FIELD, "Compromise Occurrence Date goes with a compromise only");
-    if (op->object.head.type == OBJECT_OPAQUE_OBJECT)
-        return REASON_NONE;
-    if (!state_may_become(state_now(op), revoked_state(op)))
+    if (!state_may_become(state_to_revoke(op), revoked_state(op)))
         return op_refuse(op, REASON_PERMISSION_DENIED,
                          "Active objects are deactivated; compromise is possible before and after, once");
     return REASON_NONE;
@@ -140,7 +147,9 @@ static enum result_reason execute_destroy(struct op *op)
 {
     struct draft *draft = &op->env->drafts[0];
     int64_t now = op->env->now.unix_s;
-    draft_without_material(draft, &op->object, op->env->store->node);
+    uint8_t room[ANCESTORS_BYTES];
+    struct object next = store_descend(op->env->store, op->handle, &op->object, room);
+    draft_without_material(draft, &next, op->env->store->node);
     draft->head.state = destroyed_state(op);
     draft_set_date(draft, TAG_DESTROY_DATE, now);
     draft_set_date(draft, TAG_LAST_CHANGE_DATE, now);

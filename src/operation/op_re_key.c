@@ -176,7 +176,9 @@ static struct draft *draft_old(struct op *op, const uint8_t new_uid[UUID_BYTES])
 {
     struct draft *old = &op->env->drafts[1];
     const struct attribute_row *name = attribute_by_tag(TAG_NAME);
-    draft_from(old, &op->object, op->env->store->node);
+    uint8_t room[ANCESTORS_BYTES];
+    struct object next = store_descend(op->env->store, op->handle, &op->object, room);
+    draft_from(old, &next, op->env->store->node);
     draft_set_date(old, TAG_LAST_CHANGE_DATE, op->env->now.unix_s);
     for (int32_t i = 0; i < ATTRIBUTE_INSTANCES_MAX; i++)
         draft_remove(old, name, span_of(NULL, 0), i);
@@ -184,13 +186,31 @@ static struct draft *draft_old(struct op *op, const uint8_t new_uid[UUID_BYTES])
     return old;
 }
 
+/* Algorithm and length are those of the existing key, but for what the template asks for (KMIP 1.4 s4.4). */
+static enum result_reason settle_kind(struct op *op, uint32_t *algorithm, size_t *key_bytes)
+{
+    const struct key_kind old = {.algorithm = object_enumeration(&op->object, TAG_CRYPTOGRAPHIC_ALGORITHM, 0),
+                                 .length_bits = object_integer(&op->object, TAG_CRYPTOGRAPHIC_LENGTH, 0)};
+    struct key_kind kind = old;
+    enum result_reason reason = make_read_kind(op, &kind);
+    if (reason != REASON_NONE)
+        return reason;
+    *algorithm = kind.algorithm;
+    *key_bytes = make_key_bytes(kind.algorithm, kind.length_bits);
+    if (*key_bytes != 0)
+        return REASON_NONE;
+    bool asked = kind.algorithm != old.algorithm || kind.length_bits != old.length_bits;
+    return op_refuse(op, asked ? REASON_INVALID_FIELD : REASON_CRYPTOGRAPHIC_FAILURE,
+                     "this server does not make keys of this algorithm and length");
+}
+
 static enum result_reason execute(struct op *op)
 {
-    uint32_t algorithm = object_enumeration(&op->object, TAG_CRYPTOGRAPHIC_ALGORITHM, 0);
-    size_t key_bytes = make_key_bytes(algorithm, object_integer(&op->object, TAG_CRYPTOGRAPHIC_LENGTH, 0));
-    if (key_bytes == 0)
-        return op_refuse(op, REASON_CRYPTOGRAPHIC_FAILURE,
-                         "this server does not make keys of this algorithm and length");
+    uint32_t algorithm;
+    size_t key_bytes;
+    enum result_reason reason = settle_kind(op, &algorithm, &key_bytes);
+    if (reason != REASON_NONE)
+        return reason;
     struct draft *draft = &op->env->drafts[0];
     struct draft_parts parts = {.scope = op->object.scope, .key_format = op->object.key_format};
     uint16_t kept =
@@ -204,9 +224,8 @@ static enum result_reason execute(struct op *op)
     copy_attributes(op, draft);
     move_dates(op, draft);
     drop_overridden(op, draft);
-    enum result_reason reason = op->args.make.template.len != 0
-                                    ? change_set_template(op, draft, op->args.make.template)
-                                    : REASON_NONE;
+    if (op->args.make.template.len != 0)
+        reason = change_set_template(op, draft, op->args.make.template);
     if (reason != REASON_NONE)
         return reason;
     add_link(draft, LINK_REPLACED_OBJECT, op->object.head.uid);

@@ -94,6 +94,8 @@ static enum result_reason settle_kind(struct op *op, struct draft *draft, const 
                          "a key needs Cryptographic Algorithm and Cryptographic Length");
     if (!enum_known(TAG_CRYPTOGRAPHIC_ALGORITHM, algorithm, op->minor) && algorithm != 0)
         return op_refuse(op, REASON_INVALID_FIELD, "unknown Cryptographic Algorithm");
+    if (bits < 0)
+        return op_refuse(op, REASON_INVALID_FIELD, "Cryptographic Length is negative");
     size_t expected = make_key_bytes(algorithm, bits);
     bool plain = block->has_value && !block->wrapped;
     if (key && plain && expected != 0 && expected != block->material.len)

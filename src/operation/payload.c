@@ -72,7 +72,9 @@ enum result_reason op_propose(struct op *op, struct draft *draft, struct handle 
 struct draft *op_draft(struct op *op)
 {
     struct draft *draft = &op->env->drafts[0];
-    draft_from(draft, &op->object, op->env->store->node);
+    uint8_t room[ANCESTORS_BYTES];
+    struct object next = store_descend(op->env->store, op->handle, &op->object, room);
+    draft_from(draft, &next, op->env->store->node);
     draft_set_date(draft, TAG_LAST_CHANGE_DATE, op->env->now.unix_s);
     if (op->fresh_spent)
         draft->head.flags &= (uint16_t)~OBJECT_FRESH;

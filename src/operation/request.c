@@ -101,6 +101,17 @@ static enum need need_key_of(struct op *op, struct handle handle, const struct o
     return need_failed(op, reason, REASON_GENERAL_FAILURE, why);
 }
 
+/* The wrapping key. KMIP 1.4 s4.22: what is archived is recovered before it is used. */
+static enum need need_other(struct op *op, enum result_reason *reason)
+{
+    enum need need =
+        find_object(op, op->other_uid_known, op->other_uid, &op->other_handle, &op->other, reason);
+    if (need == NEED_MET && (op->other.head.flags & OBJECT_ARCHIVED) != 0)
+        return need_failed(op, reason, REASON_OBJECT_ARCHIVED,
+                           "the wrapping key is archived; recover it first");
+    return need;
+}
+
 /* Everything but keys: what `check` looks at. */
 static enum need need_objects(struct op *op, enum result_reason *reason)
 {
@@ -110,7 +121,7 @@ static enum need need_objects(struct op *op, enum result_reason *reason)
     if ((op->row->needs & NEED_OBJECT) != 0)
         need = need_object(op, reason);
     if (need == NEED_MET && op->has_other)
-        need = find_object(op, op->other_uid_known, op->other_uid, &op->other_handle, &op->other, reason);
+        need = need_other(op, reason);
     return need;
 }
 

@@ -47,12 +47,10 @@ static bool is_settled(struct server *s)
     return true;
 }
 
-void clients_file_turn(struct server *s)
+static void write_next(struct server *s)
 {
     struct clients_file *f = &s->clients_file;
     char part[DISK_BYTES_MAX];
-    if (!f->busy || !is_settled(s))
-        return;
     struct disk_request request = {.op = DISK_PART, .offset = f->offset};
     struct buf out = buf_over(part, sizeof part);
     bool more = clients_write_entry(s->clients, f->at, &out);
@@ -67,4 +65,10 @@ void clients_file_turn(struct server *s)
     f->replacing = !more;
     f->offset += (uint32_t)out.len;
     f->at++;
+}
+
+void clients_file_turn(struct server *s)
+{
+    if (s->clients_file.busy && is_settled(s))
+        write_next(s);
 }

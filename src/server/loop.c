@@ -51,7 +51,7 @@ static struct places watch_all(struct server *s)
     at.control = s->fds_count;
     watch(s, s->control_fd, POLLIN);
     at.consoles = s->fds_count;
-    for (size_t i = 0; i < CONTROL_SLOTS; i++)
+    for (size_t i = 0; s->consoles != 0 && i < CONTROL_SLOTS; i++)
         watch(s, s->controls[i].fd, control_interest(&s->controls[i]));
     return at;
 }
@@ -112,16 +112,18 @@ static bool is_due(const struct server *s, const struct conn *c, short events)
 static void turn_conns(struct server *s, const short *events, const uint32_t *slots, size_t count)
 {
     size_t first = count == 0 ? 0 : s->turn_number++ % count;
+    size_t handshakes = 0;
     for (size_t k = 0; k < count; k++) {
-        size_t i = (first + k) % count;
+        size_t i = first + k < count ? first + k : first + k - count;
         struct conn *c = &s->conns[slots[i]];
+        handshakes += c->phase == CONN_HANDSHAKE;
         if (c->phase != CONN_FREE && c->phase != CONN_HANDSHAKE && is_due(s, c, events[i]))
             conn_turn(s, c, events[i]);
     }
     int steps = 0;
-    uint32_t start = count == 0 ? 0 : s->turn_start % (uint32_t)count;
-    for (size_t k = 0; k < count; k++) {
-        size_t i = (start + k) % count;
+    size_t start = handshakes == 0 ? 0 : s->turn_start % count;
+    for (size_t k = 0; handshakes != 0 && k < count; k++) {
+        size_t i = start + k < count ? start + k : start + k - count;
         struct conn *c = &s->conns[slots[i]];
         if (c->phase != CONN_HANDSHAKE || !is_due(s, c, events[i]))
             continue;

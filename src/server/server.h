@@ -54,8 +54,12 @@ enum control_command {
     CONTROL_KEYS,
     CONTROL_WRITE_CLIENTS,
     CONTROL_CREDENTIAL, /* the file of the API key is being written */
-    CONTROL_TEST        /* of the key manager */
+    CONTROL_TEST,       /* of the key manager */
+    CONTROL_RETIRE      /* a key is being revoked and destroyed */
 };
+
+/* bytes; a Request Message of Revoke and Destroy, and its answer. */
+#define RETIRE_MESSAGE 768
 
 /* One console on the control socket. */
 struct control_conn {
@@ -63,9 +67,12 @@ struct control_conn {
     enum control_command command;
     uint32_t cursor;
     bool eof;
-    bool skipping;      /* the rest of a line that was too long */
-    const char *result; /* NULL: OK */
-    uint64_t ticket;    /* of the disk */
+    bool begun;             /* the test of the key manager */
+    bool skipping;          /* the rest of a line that was too long */
+    const char *result;     /* NULL: OK */
+    uint64_t ticket;        /* of the disk */
+    struct request request; /* of a key that is retired */
+    uint8_t message[RETIRE_MESSAGE], answer[RETIRE_MESSAGE];
     char why[160];
     size_t in_len, out_len, out_at;
     char in[CONTROL_LINE];
@@ -118,6 +125,7 @@ struct server {
     struct operation_env env;
     struct audit audit;
     struct control_conn *controls;
+    uint32_t consoles; /* of these, in use */
     struct clients_file clients_file;
     struct counters counters;
     struct log_limit limit_unknown, limit_trouble, limit_audit;

@@ -208,34 +208,3 @@ void status_write_version(struct buf *out)
 {
     buf_add_text(out, "holdfast " SERVER_VERSION ", KMIP 1.0 to 1.4, TLS 1.2\n");
 }
-
-/* Appends the text value of a custom attribute that VMware sets, or nothing. */
-static bool write_custom(const struct object *object, const char *name, struct buf *out)
-{
-    struct object_attribute a;
-    if (!object_attribute_find(object, NULL, span_of_text(name), 0, &a) || a.type != TTLV_TEXT_STRING)
-        return false;
-    buf_add_text(out, "  ");
-    buf_add_printable(out, a.value);
-    return true;
-}
-
-void status_write_key(const struct server *s, const struct catalogue_entry *entry, struct buf *out)
-{
-    struct object object;
-    char uid[UUID_TEXT + 1];
-    if (object_open(catalogue_record(&s->store.catalogue, entry), &object) != STATUS_OK)
-        return;
-    uuid_write(entry->uid, uid);
-    buf_print(out, "%s  %-13s %-11s gen %-3u used ", uid, enum_object_type_name(object.head.type),
-              enum_state_name(object_state(&object, s->now.unix_s)), entry->generation);
-    if (entry->served_unix_s == 0)
-        buf_add_text(out, "-");
-    else
-        print_time(out, entry->served_unix_s);
-    if (write_custom(&object, "x-Component", out))
-        write_custom(&object, "x-Name", out);
-    else if (object_state(&object, s->now.unix_s) == STATE_PRE_ACTIVE)
-        buf_add_text(out, "  (nobody has claimed it)");
-    buf_add_text(out, "\n");
-}

@@ -10,8 +10,6 @@ void status_write_clients(const struct server *server, struct buf *out);
 void status_write_memory(const struct region *region, bool locked, bool required, struct buf *out);
 void status_write_config(const struct config *config, struct buf *out);
 void status_write_version(struct buf *out);
-/* One line on one object: Unique Identifier, type, State, generation, last use, name or VM. */
-void status_write_key(const struct server *server, const struct catalogue_entry *entry, struct buf *out);
 /* SHA-1 and SHA-256 thumbprints of the server's certificates. */
 void status_write_thumbprints(const struct tls_server *tls, struct buf *out);
 

@@ -143,6 +143,25 @@ void change_turn(struct store *s)
     }
 }
 
+struct object store_descend(const struct store *s, struct handle handle, const struct object *object,
+                            uint8_t room[ANCESTORS_BYTES])
+{
+    struct object next = *object;
+    const struct catalogue_entry *e = catalogue_get(&s->catalogue, handle);
+    if (e == NULL || !s->keymgr.shared)
+        return next;
+    size_t len = object->ancestors.len;
+    if (len != 0)
+        memcpy(room, object->ancestors.ptr, len);
+    if (e->generation == e->stored_generation || e->generation == e->uploading) {
+        uint8_t digest[ANCESTOR_DIGEST];
+        record_digest(catalogue_record(&s->catalogue, e), digest);
+        len = ancestors_add(room, len, e->generation, digest);
+    }
+    next.ancestors = span_of(room, len);
+    return next;
+}
+
 bool store_busy(const struct store *s, struct handle handle)
 {
     const struct catalogue_entry *e = catalogue_get(&s->catalogue, handle);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/merge.h"
 
+#include "base/bytes.h"
+
 /* How far a State is along: nothing leads back (KMIP 1.4 s3.22). */
 static int rank(enum state state)
 {
@@ -37,6 +39,18 @@ static bool leads(const struct object *a, struct span a_bytes, const struct obje
     return memcmp(a_bytes.ptr, b_bytes.ptr, a_bytes.len) >= 0;
 }
 
+/* A merged record follows both, and what they followed. */
+static size_t add_lineage(uint8_t room[ANCESTORS_BYTES], size_t len, const struct object *object,
+                          struct span record)
+{
+    uint8_t digest[ANCESTOR_DIGEST];
+    record_digest(record, digest);
+    len = ancestors_add(room, len, object->head.generation, digest);
+    for (size_t at = 0; at < object->ancestors.len; at += ANCESTOR_BYTES)
+        len = ancestors_add(room, len, be32_get(object->ancestors.ptr + at), object->ancestors.ptr + at + 4);
+    return len;
+}
+
 enum status merge_records(struct span first, struct span second, struct draft *draft, struct merged *out)
 {
     struct object a, b;
@@ -46,7 +60,12 @@ enum status merge_records(struct span first, struct span second, struct draft *d
         return STATUS_MALFORMED;
     out->first_leads = leads(&a, first, &b, second);
     const struct object *lead = out->first_leads ? &a : &b, *other = out->first_leads ? &b : &a;
-    draft_from(draft, lead, lead->head.node);
+    struct object descendant = *lead;
+    uint8_t room[ANCESTORS_BYTES];
+    size_t len = add_lineage(room, 0, &a, first);
+    len = add_lineage(room, len, &b, second);
+    descendant.ancestors = span_of(room, len);
+    draft_from(draft, &descendant, lead->head.node);
     if (other->head.generation >= draft->head.generation)
         draft->head.generation = other->head.generation + 1;
     struct ttlv_reader reader = ttlv_reader_trusted(other->attributes);
@@ -60,7 +79,7 @@ enum status merge_records(struct span first, struct span second, struct draft *d
         return STATUS_OK;
     out->added = false;
     uint32_t generation = draft->head.generation;
-    draft_from(draft, lead, lead->head.node);
+    draft_from(draft, &descendant, lead->head.node);
     draft->head.generation = generation;
     return draft_end(draft) == STATUS_OK ? STATUS_TOO_LARGE : STATUS_MALFORMED;
 }

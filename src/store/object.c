@@ -2,6 +2,7 @@
 #include "store/object.h"
 
 #include "base/bytes.h"
+#include "crypto/digest.h"
 
 #define HEAD_BYTES 40
 #define HEAD_AT    TTLV_HEADER /* the head item stands first in the structure */
@@ -57,6 +58,9 @@ static void read_parts(struct fields *fields, struct object *out)
         out->subtype = ttlv_enumeration(&item);
     if (fields_take(fields, TAG_RECORD_ROOT_VERSION, TTLV_BYTE_STRING, &item))
         out->root_version = item.value;
+    if (fields_take(fields, TAG_RECORD_ANCESTORS, TTLV_BYTE_STRING, &item) &&
+        item.value.len <= ANCESTORS_BYTES && item.value.len % ANCESTOR_BYTES == 0)
+        out->ancestors = item.value;
 }
 
 enum status object_open(struct span record, struct object *out)
@@ -87,6 +91,42 @@ enum status object_check(struct span record, struct object *out)
     if (record.len == 0 || record.len > RECORD_MAX || ttlv_check(record, TTLV_DEPTH_MAX) != STATUS_OK)
         return STATUS_MALFORMED;
     return object_open(record, out);
+}
+
+void record_digest(struct span record, uint8_t out[ANCESTOR_DIGEST])
+{
+    uint8_t digest[SHA256_BYTES];
+    sha256(record, digest);
+    memcpy(out, digest, ANCESTOR_DIGEST);
+}
+
+bool ancestors_hold(const struct object *object, uint32_t generation, const uint8_t digest[ANCESTOR_DIGEST])
+{
+    struct span list = object->ancestors;
+    uint32_t oldest = 0;
+    for (size_t at = 0; at < list.len; at += ANCESTOR_BYTES) {
+        oldest = be32_get(list.ptr + at);
+        if (oldest == generation && memcmp(list.ptr + at + 4, digest, ANCESTOR_DIGEST) == 0)
+            return true;
+    }
+    return list.len == ANCESTORS_BYTES && generation < oldest;
+}
+
+size_t ancestors_add(uint8_t list[ANCESTORS_BYTES], size_t len, uint32_t generation,
+                     const uint8_t digest[ANCESTOR_DIGEST])
+{
+    uint8_t entry[ANCESTOR_BYTES];
+    size_t at = 0;
+    be32_put(entry, generation);
+    memcpy(entry + 4, digest, ANCESTOR_DIGEST);
+    while (at < len && memcmp(list + at, entry, ANCESTOR_BYTES) > 0)
+        at += ANCESTOR_BYTES;
+    if (at == ANCESTORS_BYTES || (at < len && memcmp(list + at, entry, ANCESTOR_BYTES) == 0))
+        return len;
+    size_t kept = len < ANCESTORS_BYTES ? len : ANCESTORS_BYTES - ANCESTOR_BYTES;
+    memmove(list + at + ANCESTOR_BYTES, list + at, kept - at);
+    memcpy(list + at, entry, ANCESTOR_BYTES);
+    return kept + ANCESTOR_BYTES;
 }
 
 enum state object_state(const struct object *object, int64_t now)
@@ -208,6 +248,8 @@ void draft_begin(struct draft *draft, const struct object_head *head, const stru
         ttlv_put_enumeration(&w, TAG_OPAQUE_DATA_TYPE, parts->subtype);
     if (parts->root_version.len != 0)
         ttlv_put_bytes(&w, TAG_RECORD_ROOT_VERSION, parts->root_version);
+    if (parts->ancestors.len != 0)
+        ttlv_put_bytes(&w, TAG_RECORD_ANCESTORS, parts->ancestors);
     draft->len = w.len;
     draft->attributes_at = w.len;
     draft->full = w.full;
@@ -233,7 +275,8 @@ static struct draft_parts parts_of(const struct object *object)
                                 .digest = object->digest,
                                 .key_format = object->key_format,
                                 .subtype = object->subtype,
-                                .root_version = object->root_version};
+                                .root_version = object->root_version,
+                                .ancestors = object->ancestors};
 }
 
 static void draft_next(struct draft *draft, const struct object *object, const uint8_t node[NODE_BYTES],

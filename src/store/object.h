@@ -22,7 +22,8 @@ enum record_tag {
     TAG_RECORD_WRAPPED_KEK = 0x540004,
     TAG_RECORD_SEALED_MATERIAL = 0x540005,
     TAG_RECORD_DIGEST = 0x540006,
-    TAG_RECORD_ROOT_VERSION = 0x540007
+    TAG_RECORD_ROOT_VERSION = 0x540007,
+    TAG_RECORD_ANCESTORS = 0x540008
 };
 
 enum object_flag {
@@ -57,7 +58,8 @@ struct object {
     uint32_t key_format;       /* Key Format Type */
     uint32_t subtype;          /* Secret Data Type or Opaque Data Type */
     struct span root_version;  /* of the root key, that wrapped the KEK; empty: not known */
-    struct span attributes;    /* items; object_attribute_next steps through them */
+    struct span ancestors;  /* stored generations that this one follows, newest first; see ancestors_hold */
+    struct span attributes; /* items; object_attribute_next steps through them */
 };
 
 /*
@@ -67,6 +69,22 @@ struct object {
  */
 MUST_USE enum status object_open(struct span record, struct object *out);
 MUST_USE enum status object_check(struct span record, struct object *out);
+
+/*
+ * Ancestors: generation (4 bytes) and digest (the first 8 bytes of the record's SHA-256) of up to ANCESTORS
+ * records of this object that were stored in the key manager and that this one follows. They tell a record
+ * that was overtaken from one that another node wrote beside it.
+ */
+#define ANCESTORS       4
+#define ANCESTOR_DIGEST 8
+#define ANCESTOR_BYTES  (4 + ANCESTOR_DIGEST)
+#define ANCESTORS_BYTES (ANCESTORS * ANCESTOR_BYTES)
+void record_digest(struct span record, uint8_t out[ANCESTOR_DIGEST]);
+/* Whether a record of this generation and digest is one of them, or older than the list reaches. */
+bool ancestors_hold(const struct object *object, uint32_t generation, const uint8_t digest[ANCESTOR_DIGEST]);
+/* Puts one more into a list of up to ANCESTORS_BYTES, in its order; returns the list's new length. */
+size_t ancestors_add(uint8_t list[ANCESTORS_BYTES], size_t len, uint32_t generation,
+                     const uint8_t digest[ANCESTOR_DIGEST]);
 
 enum state object_state(const struct object *object, int64_t now);
 
@@ -109,6 +127,7 @@ struct draft_parts {
     uint32_t key_format;
     uint32_t subtype;
     struct span root_version;
+    struct span ancestors;
 };
 void draft_begin(struct draft *draft, const struct object_head *head, const struct draft_parts *parts);
 /* A draft of the next generation of an object. */

@@ -86,7 +86,9 @@ static bool store_rewrapped(struct store *s, struct catalogue_entry *e, const st
     if (object_open(catalogue_record(&s->catalogue, e), &object) != STATUS_OK ||
         a->data.len > WRAPPED_KEK_MAX)
         return false;
-    draft_rewrapped(s->draft, &object, s->node, a->data,
+    uint8_t room[ANCESTORS_BYTES];
+    struct object next = store_descend(s, catalogue_handle(&s->catalogue, e), &object, room);
+    draft_rewrapped(s->draft, &next, s->node, a->data,
                     span_of(told ? a->root_version : s->rewrap.version, ROOT_VERSION_BYTES));
     return draft_end(s->draft) == STATUS_OK &&
            store_propose(s, catalogue_handle(&s->catalogue, e), span_of(s->draft->bytes, s->draft->len),

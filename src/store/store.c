@@ -91,15 +91,22 @@ void store_turn(struct store *s, struct clock now)
     s->keymgr.ops->turn(s->keymgr.self, now);
     take_answers(s);
     /* In the order in which calls are given out: what somebody waits for comes first. */
-    change_turn(s);
+    if (s->active != NO_SLOT_32)
+        change_turn(s);
     keys_check_lease(s);
-    keys_fetch(s);
-    keys_refill_spares(s);
-    upload_send(s);
-    upload_send_removals(s);
+    if (s->keks.queue_head != NO_SLOT_32)
+        keys_fetch(s);
+    if (!s->spares_full)
+        keys_refill_spares(s);
+    if (s->dirty_head != NO_SLOT_32)
+        upload_send(s);
+    if (s->removals_used != 0)
+        upload_send_removals(s);
     sync_turn(s);
-    rewrap_turn(s);
-    keys_prefetch(s);
+    if (s->rewrap.running)
+        rewrap_turn(s);
+    if (s->keymgr.shared)
+        keys_prefetch(s);
     if (s->disk != NULL)
         journal_clean(s);
     take_answers(s); /* what the local key manager answers at once does not wait for another turn */

@@ -88,23 +88,23 @@ struct sync {
     uint64_t newest_done_ms; /* when the last newest list that came whole was begun; 0 none */
     uint64_t busy_until_ms;
     bool waited_for; /* somebody waits for a record that may be new */
-    struct miss misses[MISSES_MAX];
     /* reading */
     uint32_t unread;    /* objects */
     uint32_t unread_at; /* slot */
     size_t reads;
     uint64_t read_retry_ms;
+    size_t asked_count, news_count, doubts_count;
+    size_t finds; /* under way */
+    uint64_t read_total, merges, gone;
     bool reading_used[READS_MAX];
     struct keymgr_listed reading[READS_MAX];
-    size_t asked_count, news_count, doubts_count;
     struct handle asked[ASKED_MAX];
     struct keymgr_listed news[NEWS_MAX];
     struct handle doubts[DOUBTS_MAX];
-    size_t finds; /* under way */
     size_t merged_at;
     uint8_t merged[NEWS_MAX]
                   [RECORD_ID_BYTES]; /* records that went into ours, so they need not be read again */
-    uint64_t read_total, merges, gone;
+    struct miss misses[MISSES_MAX];
 };
 
 /* Wraps every KEK anew when the root key was rotated, slowly. */
@@ -120,38 +120,42 @@ struct rewrap {
 };
 
 struct store {
-    struct store_settings settings;
-    struct catalogue catalogue;
-    struct scopes scopes;
-    struct kek_cache keks;
-    struct lease lease;
-    struct keymgr keymgr;
-    struct disk *disk; /* NULL without a journal */
-    struct log_writer journal;
-    struct log *log;
-    uint8_t node[NODE_BYTES];
+    /* What every turn of the loop looks at stands side by side. */
     struct clock now;
-    uint32_t active;                 /* first of the changes under way */
+    uint64_t news;    /* counts answers and ends of changes: who waits asks again when it has moved */
+    bool stirred;     /* something was asked for since the last turn: do not sleep before the next */
+    bool upload_held; /* a record is due, and no call was free for it: an answer comes first */
+    bool spares_full; /* none is empty: nothing to refill */
+    uint32_t active;  /* first of the changes under way */
     uint32_t dirty_head, dirty_tail; /* in the order in which they are due */
     uint32_t dirty_count;
-    struct spare spares[SPARE_KEKS];
-    bool spares_full;                  /* none is empty: nothing to refill */
-    enum keymgr_result new_key_result; /* of the last failure to make a new KEK */
-    uint64_t new_key_retry_ms;
-    struct removal removals[REMOVALS];
     uint32_t removals_used;
-    uint64_t
-        removals_refused; /* old records that the key manager did not let us remove: they pile up there */
     uint64_t removal_retry_ms;
-    uint64_t removal_denied_ms; /* until then nothing is removed: the right to is missing */
-    char removal_why[KEYMGR_WHY];
-    struct log_limit limit_full, limit_read, limit_unwrap;
-    struct sync sync;
+    uint64_t new_key_retry_ms;
+    struct keymgr keymgr;
+    struct disk *disk; /* NULL without a journal */
+    struct log *log;
+    struct lease lease;
+    struct kek_cache keks;
     struct rewrap rewrap;
-    struct draft *draft;     /* of merging and rewrapping */
     uint32_t prefetch_at;    /* slot: KEKs used before the restart */
     uint32_t journal_oldest; /* segment */
     uint32_t cleaning;       /* segment being emptied; 0 none */
+    struct log_writer journal;
+    struct catalogue catalogue;
+    struct sync sync;
+    struct store_settings settings;
+    struct scopes scopes;
+    uint8_t node[NODE_BYTES];
+    struct spare spares[SPARE_KEKS];
+    enum keymgr_result new_key_result; /* of the last failure to make a new KEK */
+    struct removal removals[REMOVALS];
+    uint64_t
+        removals_refused; /* old records that the key manager did not let us remove: they pile up there */
+    uint64_t removal_denied_ms; /* until then nothing is removed: the right to is missing */
+    char removal_why[KEYMGR_WHY];
+    struct log_limit limit_full, limit_read, limit_unwrap;
+    struct draft *draft; /* of merging and rewrapping */
     uint32_t cleaning_at;
     uint32_t cleaning_first; /* segment in which the appending anew began */
     bool cleaning_drops;     /* all is appended and flushed, the segment is being removed */
@@ -159,9 +163,6 @@ struct store {
     uint64_t cleaning_failures; /* of the disk when it began */
     bool too_small;             /* the journal did not fit into the catalogue */
     uint64_t commits, commit_failures;
-    uint64_t news;    /* counts answers and ends of changes: who waits asks again when it has moved */
-    bool upload_held; /* a record is due, and no call was free for it: an answer comes first */
-    bool stirred;     /* something was asked for since the last turn: do not sleep before the next */
 };
 
 #define JOURNAL_LOG "journal"
@@ -196,6 +197,13 @@ void store_use_spare(struct store *store, struct spare *spare);
 
 /* Whether a change of this entry is under way: a second one has to wait. */
 bool store_busy(const struct store *store, struct handle handle);
+
+/*
+ * The object as its next record descends from it: with its own record among the ancestors, when that one was
+ * stored. `room` holds them and must live as long as what is returned.
+ */
+struct object store_descend(const struct store *store, struct handle handle, const struct object *object,
+                            uint8_t room[ANCESTORS_BYTES]);
 
 /*
  * Proposes the next record of an entry (an ended draft). The committed one stays visible until the change is

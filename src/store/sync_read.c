@@ -16,22 +16,12 @@
 /* A change that has to wait for another node's record to be read is looked at again after this. */
 #define LOOK_AGAIN_MS 300
 
-static bool same_id(const uint8_t a[RECORD_ID_BYTES], const uint8_t b[RECORD_ID_BYTES])
-{
-    return memcmp(a, b, RECORD_ID_BYTES) == 0;
-}
-
-static bool is_under_way(const struct catalogue_entry *e)
-{
-    return e->change.phase != CHANGE_NONE || e->uploading != 0;
-}
-
 /* ---- what is to be read ---- */
 
 static bool is_merged(const struct sync *y, const uint8_t id[RECORD_ID_BYTES])
 {
     for (size_t i = 0; i < NEWS_MAX; i++)
-        if (same_id(y->merged[i], id))
+        if (sync_same_id(y->merged[i], id))
             return true;
     return false;
 }
@@ -39,17 +29,17 @@ static bool is_merged(const struct sync *y, const uint8_t id[RECORD_ID_BYTES])
 static bool is_being_read(const struct sync *y, const uint8_t id[RECORD_ID_BYTES])
 {
     for (size_t i = 0; i < READS_MAX; i++)
-        if (y->reading_used[i] && same_id(y->reading[i].record_id, id))
+        if (y->reading_used[i] && sync_same_id(y->reading[i].record_id, id))
             return true;
     return false;
 }
 
-static void add_news(struct store *s, const struct keymgr_listed *listed)
+void sync_add_news(struct store *s, const struct keymgr_listed *listed)
 {
     struct sync *y = &s->sync;
     bool known = is_being_read(y, listed->record_id);
     for (size_t i = 0; i < y->news_count; i++)
-        known = known || same_id(y->news[i].record_id, listed->record_id);
+        known = known || sync_same_id(y->news[i].record_id, listed->record_id);
     if (known)
         return;
     if (y->news_count == NEWS_MAX) {
@@ -110,17 +100,9 @@ static void add_unread(struct store *s, const struct keymgr_listed *listed)
 
 static bool look_at_unread(struct store *s, struct catalogue_entry *e, const struct keymgr_listed *listed)
 {
-    if (same_id(listed->record_id, e->record_id))
+    if (sync_same_id(listed->record_id, e->record_id))
         return true;
-    if (listed->generation < e->stored_generation) {
-        upload_supersede(s, listed->record_id);
-    } else if (listed->generation == e->stored_generation) {
-        add_news(s, listed);
-    } else {
-        upload_supersede(s, e->record_id);
-        e->stored_generation = listed->generation;
-        memcpy(e->record_id, listed->record_id, RECORD_ID_BYTES);
-    }
+    sync_add_news(s, listed); /* which of the two follows the other only they tell */
     return false;
 }
 
@@ -154,170 +136,30 @@ bool sync_look_at(struct store *s, const struct keymgr_listed *listed)
     e->pass = s->sync.pass;
     if (entry_is_unread(e))
         return look_at_unread(s, e, listed);
-    if (e->record == 0 || same_id(listed->record_id, e->record_id))
+    if (e->record == 0 || sync_same_id(listed->record_id, e->record_id))
         return true; /* being made here, or known */
-    if (listed->generation < e->stored_generation) {
-        upload_supersede(s, listed->record_id);
+    if (sync_is_under_way(e))
+        return true; /* it may be the one under way; it is listed again */
+    bool stored = e->generation == e->stored_generation;
+    if (sync_follows(s, e, listed) || is_merged(&s->sync, listed->record_id)) {
+        if (stored)
+            upload_supersede(s, listed->record_id);
         return true;
     }
-    if (is_merged(&s->sync, listed->record_id) || is_under_way(e))
-        return true; /* it may be the one under way */
     if (is_own(s, e, listed))
         note_own(s, e, listed);
     else
-        add_news(s, listed);
+        sync_add_news(s, listed);
     return false;
 }
 
-/* ---- objects that somebody removed ---- */
-
-static void forget(struct store *s, struct catalogue_entry *e)
-{
-    if (entry_is_unread(e))
-        s->sync.unread--;
-    upload_remove(s, e);
-    kek_forget(&s->keks, catalogue_slot(&s->catalogue, e));
-    journal_gone(s, e->uid);
-    catalogue_remove(&s->catalogue, e);
-    s->news++;
-}
-
-static void forget_removed(struct store *s, struct catalogue_entry *e)
-{
-    char uid[UUID_TEXT + 1];
-    uuid_write(e->uid, uid);
-    s->sync.gone++;
-    log_write(s->log, LOG_WARNING, "store", "%s was removed from the key manager by somebody else", uid);
-    forget(s, e);
-}
-
-void sync_unseen(struct store *s, struct catalogue_entry *e)
-{
-    char uid[UUID_TEXT + 1];
-    if (!s->settings.keep_unseen) {
-        forget_removed(s, e);
-        return;
-    }
-    uuid_write(e->uid, uid);
-    log_write(s->log, LOG_WARNING, "store", "the damaged record of %s is written anew from the journal", uid);
-    e->stored_generation = 0;
-    upload_add(s, e, s->now.mono_ms);
-}
-
-/* ---- records that came ---- */
-
-/* Takes a record into the catalogue as it is. */
-static void take(struct store *s, struct catalogue_entry *e, const struct keymgr_listed *listed,
-                 struct span record, const struct object *object)
-{
-    struct log_place place;
-    arena_ref ref = arena_put(&s->catalogue.arena, record);
-    if (ref == 0) {
-        uint32_t skipped;
-        if (log_limit_pass(&s->limit_full, s->now.unix_s, 1, &skipped))
-            log_write(s->log, LOG_ERROR, "store", "no memory for another record; raise store record-bytes");
-        s->sync.read_retry_ms = s->now.mono_ms + RETRY_MS;
-        return;
-    }
-    if (entry_is_unread(e))
-        s->sync.unread--;
-    e->next = ref;
-    e->next_len = (uint16_t)record.len;
-    e->scope = scopes_number(&s->scopes, object->scope);
-    if (catalogue_names_add(&s->catalogue, e, record) != STATUS_OK)
-        log_write(s->log, LOG_WARNING, "store", "the name index is full; some names are not found");
-    change_apply(s, e);
-    if (e->stored_generation != 0 && same_id(e->record_id, listed->record_id))
-        e->stored_generation = 0; /* it was listed before: nothing is superseded */
-    upload_note_stored(s, e, object->head.generation, listed->record_id);
-    upload_remove(s, e);
-    if (s->disk != NULL &&
-        journal_put(s, e, catalogue_record(&s->catalogue, e), e->stored_generation, &place))
-        e->segment = place.segment;
-    sync_note_complete(s);
-}
-
-static void propose_merged(struct store *s, struct catalogue_entry *e, const struct keymgr_listed *listed)
-{
-    uint32_t number;
-    struct span record = span_of(s->draft->bytes, s->draft->len);
-    bool other_first = memcmp(s->draft->head.node, s->node, NODE_BYTES) != 0;
-    if (store_propose(s, catalogue_handle(&s->catalogue, e), record, e->scope, COMMIT_JOURNAL, &number) !=
-        STATUS_OK)
-        return; /* no memory: the record is listed again */
-    e->change.slow = other_first;
-    memcpy(s->sync.merged[s->sync.merged_at++ % NEWS_MAX], listed->record_id, RECORD_ID_BYTES);
-    s->sync.merges++;
-}
-
-static void merge(struct store *s, struct catalogue_entry *e, const struct keymgr_listed *listed,
-                  struct span record, const struct object *object)
-{
-    struct merged merged;
-    bool dirty = e->generation > e->stored_generation;
-    enum status status = merge_records(catalogue_record(&s->catalogue, e), record, s->draft, &merged);
-    if (status == STATUS_MALFORMED)
-        return;
-    if (status == STATUS_TOO_LARGE) {
-        char uid[UUID_TEXT + 1];
-        uuid_write(e->uid, uid);
-        log_write(s->log, LOG_WARNING, "store",
-                  "two changes of %s at two nodes do not fit into one record; the later one counts", uid);
-    }
-    if (!merged.added && !merged.first_leads && object->head.generation >= e->generation)
-        take(s, e, listed, record, object);
-    else if (!merged.added && merged.first_leads && !dirty)
-        upload_supersede(s, listed->record_id);
-    else if (!merged.added && merged.first_leads && e->generation > object->head.generation)
-        memcpy(s->sync.merged[s->sync.merged_at++ % NEWS_MAX], listed->record_id, RECORD_ID_BYTES);
-    else
-        propose_merged(s, e, listed);
-}
-
-static void adopt(struct store *s, const struct keymgr_listed *listed, struct span record)
-{
-    struct object object;
-    struct catalogue_entry *e = catalogue_find(&s->catalogue, listed->uid);
-    if (object_check(record, &object) != STATUS_OK || memcmp(object.head.uid, listed->uid, UUID_BYTES) != 0) {
-        char uid[UUID_TEXT + 1];
-        uuid_write(listed->uid, uid);
-        log_write(s->log, LOG_ERROR, "store",
-                  "the record of %s in the key manager is damaged or of a newer release", uid);
-        if (e != NULL && entry_is_unread(e) && same_id(e->record_id, listed->record_id))
-            forget(s, e);
-        return;
-    }
-    if (e == NULL || (e->record == 0 && !entry_is_unread(e)) || is_under_way(e))
-        return; /* gone meanwhile, or under way: it is listed again */
-    bool unread = entry_is_unread(e);
-    if (!unread && same_id(listed->record_id, e->record_id))
-        e->looked = true;
-    else if (listed->generation < e->stored_generation)
-        upload_supersede(s, listed->record_id);
-    else if (unread || (e->generation == e->stored_generation && object.head.generation > e->generation))
-        take(s, e, listed, record, &object);
-    else
-        merge(s, e, listed, record, &object);
-}
-
-/* The record that was to be read is not there any more. */
-static void vanished(struct store *s, const struct keymgr_listed *listed)
-{
-    struct catalogue_entry *e = catalogue_find(&s->catalogue, listed->uid);
-    if (e == NULL || e->stored_generation == 0 || !same_id(e->record_id, listed->record_id) ||
-        is_under_way(e))
-        return;
-    if (entry_is_unread(e))
-        forget(s, e);
-    else if (s->keymgr.shared)
-        forget_removed(s, e);
-}
+/* ---- answers ---- */
 
 static void not_read(struct store *s, const struct keymgr_listed *listed, const struct keymgr_answer *a)
 {
     char uid[UUID_TEXT + 1];
     struct catalogue_entry *e = catalogue_find(&s->catalogue, listed->uid);
-    bool unread = e != NULL && entry_is_unread(e) && same_id(e->record_id, listed->record_id);
+    bool unread = e != NULL && entry_is_unread(e) && sync_same_id(e->record_id, listed->record_id);
     if (a->result == KEYMGR_REFUSED || a->result == KEYMGR_DENIED) {
         uint32_t skipped;
         uuid_write(listed->uid, uid);
@@ -325,12 +167,12 @@ static void not_read(struct store *s, const struct keymgr_listed *listed, const 
             log_write(s->log, LOG_ERROR, "store", "the record of %s could not be read: %s", uid, a->why);
     }
     if (a->result == KEYMGR_REFUSED && unread)
-        forget(s, e);
+        sync_forget(s, e);
     if (a->result == KEYMGR_REFUSED)
         return;
     s->sync.read_retry_ms = s->now.mono_ms + RETRY_MS;
     if (!unread)
-        add_news(s, listed);
+        sync_add_news(s, listed);
 }
 
 void sync_got(struct store *s, const struct keymgr_answer *a)
@@ -345,9 +187,9 @@ void sync_got(struct store *s, const struct keymgr_answer *a)
     s->stirred = true;
     if (a->result == KEYMGR_OK) {
         y->read_total++;
-        adopt(s, &listed, a->data);
+        sync_adopt(s, &listed, a->data);
     } else if (a->result == KEYMGR_NO_RECORD) {
-        vanished(s, &listed);
+        sync_vanished(s, &listed);
     } else {
         not_read(s, &listed, a);
     }
@@ -369,16 +211,16 @@ void sync_found(struct store *s, const struct keymgr_answer *a)
     bool news = false;
     for (size_t i = 0; i < a->listed_count; i++)
         news = !sync_look_at(s, &a->listed[i]) || news;
-    if (a->listed_count == 0 && e->stored_generation != 0 && !is_under_way(e)) {
+    if (a->listed_count == 0 && e->stored_generation != 0 && !sync_is_under_way(e)) {
         /* Nothing lives, or the list lags: its own record tells. */
         struct keymgr_listed own = {.generation = e->stored_generation};
         memcpy(own.uid, e->uid, UUID_BYTES);
         memcpy(own.record_id, e->record_id, RECORD_ID_BYTES);
-        add_news(s, &own);
+        sync_add_news(s, &own);
         news = true;
     }
     e->looked = !news;
-    if (e->record != 0 && e->generation > e->stored_generation && !is_under_way(e))
+    if (e->record != 0 && e->generation > e->stored_generation && !sync_is_under_way(e))
         upload_add(s, e, s->now.mono_ms + (news ? LOOK_AGAIN_MS : 0));
 }
 
@@ -477,13 +319,4 @@ void sync_read_turn(struct store *s)
     find_doubted(s);
     if (read_news(s))
         read_rest(s);
-}
-
-void sync_note_complete(struct store *s)
-{
-    if (s->sync.told_complete || !store_complete(s))
-        return;
-    s->sync.told_complete = true;
-    s->news++;
-    log_write(s->log, LOG_INFO, "store", "catalogue complete: %u objects", s->catalogue.visible);
 }

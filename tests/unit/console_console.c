@@ -209,10 +209,12 @@ static void help_asks_nobody(void **state)
     talk(&t);
     assert_string_equal(t.received, "");
     assert_int_equal(t.status, 0);
-    static const char *const commands[] = {
-        "show status",  "show clients", "show keys",     "show config",     "show memory",
-        "show version", "client add",   "client remove", "client scope",    "user add",
-        "user scope",   "cache erase",  "cache refresh", "test keymanager", "keymanager credential"};
+    static const char *const commands[] = {"show status",   "show clients",      "show keys",
+                                           "show config",   "show memory",       "show version",
+                                           "client add",    "client remove",     "client scope",
+                                           "user add",      "user scope",        "key show",
+                                           "key retire",    "show keys orphans", "cache erase",
+                                           "cache refresh", "test keymanager",   "keymanager credential"};
     for (size_t i = 0; i < COUNT_OF(commands); i++)
         check_said(t.out, commands[i]);
 }
@@ -351,10 +353,10 @@ static void user_scope_is_said_in_the_servers_order(void **state)
 static void without_words_it_reads_commands(void **state)
 {
     (void)state;
-    struct talk t = {.input = "show  status\n\n \t\nshow clients\nhelp\nshow\tkeys\nquit\nshow never\n",
+    struct talk t = {.input = "show  status\n\n \t\nshow clients\nhelp\nshow\tversion\nquit\nshow never\n",
                      .answers = {"OK\n", "ERR no\n", "a key\nOK\n"}};
     talk(&t);
-    assert_string_equal(t.received, "show status\nshow clients\nshow keys\n");
+    assert_string_equal(t.received, "show status\nshow clients\nshow version\n");
     check_said(t.out, "a key\n");
     check_said(t.out, "cache erase");
     assert_string_equal(t.err, "no\n"); /* no prompt: this is no terminal */

@@ -81,9 +81,8 @@ static void hundreds_of_keys_are_shown(void **state)
     const char *said = house_say(h, console, "show keys\nshow keys count\n");
     assert_int_equal(lines_of(said), 400 + 1 + 2);
     assert_int_equal(strcmp(said + strlen(said) - strlen("\nOK\n400\nOK\n"), "\nOK\n400\nOK\n"), 0);
-    if (strstr(said, "  Symmetric Key Pre-Active  gen ") == NULL)
+    if (strstr(said, "\tSymmetric Key\tPre-Active\t1\t") == NULL)
         fail_msg("%.200s", said);
-    assert_non_null(strstr(said, "  (nobody has claimed it)\n"));
     for (const char *line = said; line - said < 300 * 60; line = strchr(line, '\n') + 1)
         assert_null(memmem(line + 1, strlen(line + 1), line, UUID_TEXT)); /* once */
     int small = 4096;
