@@ -53,12 +53,21 @@ static enum need open_entry(struct op *op, struct handle handle, struct object *
     return NEED_MET;
 }
 
+/* Records are still to be read from the key manager: worth a wait, unless it refuses us. */
+static enum need need_catalogue(struct op *op, enum result_reason *reason)
+{
+    enum lease_state state = op->env->store->lease.state;
+    if (state == LEASE_LOCKED || state == LEASE_DENIED || state == LEASE_REVOKED || state == LEASE_EXPIRED)
+        return need_failed(op, reason, REASON_GENERAL_FAILURE, lease_refusal(state));
+    return NEED_WAIT;
+}
+
 static enum need find_object(struct op *op, bool known, const uint8_t *uid, struct handle *handle,
                              struct object *object, enum result_reason *reason)
 {
     enum ask ask = known ? store_find(op->env->store, uid, handle) : ASK_FAILED;
     if (ask == ASK_WAIT)
-        return NEED_WAIT;
+        return need_catalogue(op, reason);
     if (ask == ASK_FAILED)
         return need_failed(op, reason, REASON_ITEM_NOT_FOUND, "no object has this Unique Identifier");
     return open_entry(op, *handle, object, reason);
@@ -117,7 +126,7 @@ static enum need need_objects(struct op *op, enum result_reason *reason)
 {
     enum need need = NEED_MET;
     if ((op->row->needs & NEED_CATALOGUE) != 0 && !store_complete(op->env->store))
-        return NEED_WAIT;
+        return need_catalogue(op, reason);
     if ((op->row->needs & NEED_OBJECT) != 0)
         need = need_object(op, reason);
     if (need == NEED_MET && op->has_other)

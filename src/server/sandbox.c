@@ -52,9 +52,9 @@
 #define POLLS ALLOW(ppoll)
 #endif
 #ifdef SYS_open
-#define OPENS ALLOW_READING(openat, 2), ALLOW_READING(open, 1)
+#define OPENS ALLOW_READING(openat, 2), ALLOW_READING(open, 1), ALLOW(stat), ALLOW(newfstatat)
 #else
-#define OPENS ALLOW_READING(openat, 2)
+#define OPENS ALLOW_READING(openat, 2), ALLOW(newfstatat)
 #endif
 
 /* No mmap and no brk: that nothing allocates after start is not only tested, the kernel sees to it. */

@@ -17,8 +17,16 @@
 #define PREFETCHES   (CLOUD_CALLS / 2)
 #define SLOTS_A_TURN 256
 
+/* A call that the root key refused: whether it is revoked is asked at once, not at the next interval. */
+static void look_at_root(struct store *s, enum keymgr_result result)
+{
+    if (result == KEYMGR_ROOT_GONE && lease_serves(&s->lease) && !s->lease.asked)
+        s->lease.next_check_ms = s->now.mono_ms;
+}
+
 void keys_new_answered(struct store *s, struct keymgr_answer *a)
 {
+    look_at_root(s, a->result);
     for (size_t i = 0; i < SPARE_KEKS; i++) {
         struct spare *spare = &s->spares[i];
         struct catalogue_entry *e = catalogue_get(&s->catalogue, spare->handle);
@@ -58,6 +66,7 @@ static bool is_the_key(const struct store *s, const struct catalogue_entry *e, c
 void keys_unwrap_answered(struct store *s, struct keymgr_answer *a)
 {
     struct catalogue_entry *e = rooms_entry(s, a->ticket);
+    look_at_root(s, a->result);
     if (e == NULL) {
         if (s->keks.in_flight != 0)
             s->keks.in_flight--;
@@ -175,8 +184,9 @@ void keys_check_lease(struct store *s)
     if (s->lease.asked || s->now.mono_ms < s->lease.next_check_ms)
         return;
     struct keymgr_call call = {.kind = KEYMGR_STATE};
-    s->lease.asked = keymgr_submit(&s->keymgr, &call);
-    if (!s->lease.asked)
+    if (keymgr_submit(&s->keymgr, &call))
+        lease_ask(&s->lease, s->now);
+    else
         s->lease.next_check_ms = s->now.mono_ms + CHECK_AGAIN_MS;
 }
 

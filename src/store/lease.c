@@ -6,6 +6,8 @@
 /* While the key manager is away or refuses, it is asked more often than the check interval, so that service
  * comes back soon. */
 #define RETRY_MS 5000
+/* This part of the check interval is left for the answer to come. */
+#define EARLIER 16
 
 void lease_init(struct lease *lease, uint64_t check_interval_ms, uint64_t offline_ms, struct clock now)
 {
@@ -70,10 +72,19 @@ static bool answer_denied(struct lease *lease, const char *why, struct clock now
     return true;
 }
 
+void lease_ask(struct lease *lease, struct clock now)
+{
+    lease->asked = true;
+    lease->asked_ms = now.mono_ms;
+}
+
 bool lease_answer(struct lease *lease, enum keymgr_result result, const char *why, struct clock now)
 {
+    /* What is revoked just behind a question is known within the interval: the next one is asked a little
+     * earlier. */
+    uint64_t from = lease->asked ? lease->asked_ms : now.mono_ms;
     lease->asked = false;
-    lease->next_check_ms = now.mono_ms + lease->check_interval_ms;
+    lease->next_check_ms = from + lease->check_interval_ms - lease->check_interval_ms / EARLIER;
     if (result != KEYMGR_OK && result != KEYMGR_ROOT_EXPIRED && lease->check_interval_ms > RETRY_MS)
         lease->next_check_ms = now.mono_ms + RETRY_MS;
     switch (result) {

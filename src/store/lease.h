@@ -31,8 +31,9 @@ struct lease {
     uint64_t positive_mono_ms; /* the last positive answer; 0 none */
     int64_t positive_unix_s;
     uint64_t next_check_ms;
-    bool asked; /* a question is under way */
-    bool wiped; /* in DENIED: the KEKs are gone */
+    bool asked;        /* a question is under way */
+    uint64_t asked_ms; /* since then */
+    bool wiped;        /* in DENIED: the KEKs are gone */
     uint32_t denials;
     uint64_t first_denial_ms;
     char why[KEYMGR_WHY];
@@ -40,6 +41,8 @@ struct lease {
 
 void lease_init(struct lease *lease, uint64_t check_interval_ms, uint64_t offline_ms, struct clock now);
 
+/* A question about the root key is under way. */
+void lease_ask(struct lease *lease, struct clock now);
 /* An answer about the root key. True: every KEK has to be wiped now. */
 MUST_USE bool lease_answer(struct lease *lease, enum keymgr_result result, const char *why, struct clock now);
 /* Time goes on. True: every KEK has to be wiped now. */

@@ -62,6 +62,9 @@ struct removal {
 /* Records read at once in the background; those that somebody waits for may take all calls. */
 #define READS_MAX 8
 
+/* Records that are left alone. */
+#define BAD_MAX 16
+
 struct miss {
     uint8_t uid[UUID_BYTES];
     uint64_t first_ms;    /* when it was asked for first; 0: free */
@@ -87,7 +90,6 @@ struct sync {
     } newest, removed;
     uint64_t newest_done_ms; /* when the last newest list that came whole was begun; 0 none */
     uint64_t busy_until_ms;
-    bool waited_for; /* somebody waits for a record that may be new */
     /* reading */
     uint32_t unread;    /* objects */
     uint32_t unread_at; /* slot */
@@ -105,6 +107,8 @@ struct sync {
     uint8_t merged[NEWS_MAX]
                   [RECORD_ID_BYTES]; /* records that went into ours, so they need not be read again */
     struct miss misses[MISSES_MAX];
+    size_t bad_at;
+    uint8_t bad[BAD_MAX][RECORD_ID_BYTES]; /* records that cannot be read: damaged, or of a newer release */
 };
 
 /* Wraps every KEK anew when the root key was rotated, slowly. */

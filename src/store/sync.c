@@ -15,6 +15,8 @@
 #define MISS_INTERVAL_MS 200
 /* The answer that there is none is good for so long. */
 #define MISS_KEPT_MS 2000
+/* Nobody has come back for the answer: the place is another's. */
+#define MISS_LEFT_MS 6000
 #define RECENT_BUSY  64
 #define RECENT_IDLE  32
 /* Slots looked at in one turn. */
@@ -130,6 +132,18 @@ static bool recent_ended(struct store *s, struct sync_recent *recent, const stru
     return a->result == KEYMGR_OK;
 }
 
+/* Whether somebody waits for a record that may be new. Those who wait are asked again at the answer of a
+ * list, so one comes after their time as well. */
+static bool is_waited_for(const struct store *s)
+{
+    for (size_t i = 0; i < MISSES_MAX; i++) {
+        const struct miss *m = &s->sync.misses[i];
+        if (m->first_ms != 0 && m->answered_ms == 0 && s->now.mono_ms - m->first_ms < 2 * MISS_MS)
+            return true;
+    }
+    return false;
+}
+
 void sync_listed(struct store *s, const struct keymgr_answer *a)
 {
     struct sync *y = &s->sync;
@@ -145,7 +159,7 @@ void sync_listed(struct store *s, const struct keymgr_answer *a)
     if (!recent_ended(s, &y->newest, a, fresh))
         return;
     y->newest_done_ms = y->newest.begun_ms;
-    if (y->waited_for)
+    if (is_waited_for(s))
         y->newest.due_ms = s->now.mono_ms + MISS_INTERVAL_MS;
 }
 
@@ -167,13 +181,15 @@ void sync_removed(struct store *s, const struct keymgr_answer *a)
 
 /* ---- Unique Identifiers that nobody knows ---- */
 
-static struct miss *miss_of(struct sync *y, const uint8_t uid[UUID_BYTES])
+static struct miss *miss_of(struct sync *y, const uint8_t uid[UUID_BYTES], uint64_t now)
 {
     struct miss *room = NULL;
     for (size_t i = 0; i < MISSES_MAX; i++) {
         struct miss *m = &y->misses[i];
         if (m->first_ms != 0 && memcmp(m->uid, uid, UUID_BYTES) == 0)
             return m;
+        if (m->first_ms != 0 && m->answered_ms == 0 && now - m->first_ms >= MISS_LEFT_MS)
+            m->first_ms = 0;
         if (m->first_ms == 0 || (m->answered_ms != 0 && (room == NULL || m->answered_ms < room->answered_ms)))
             room = room != NULL && room->first_ms == 0 ? room : m;
     }
@@ -188,7 +204,7 @@ enum ask sync_is_unknown(struct store *s, const uint8_t uid[UUID_BYTES])
 {
     struct sync *y = &s->sync;
     uint64_t now = s->now.mono_ms;
-    struct miss *m = miss_of(y, uid);
+    struct miss *m = miss_of(y, uid, now);
     if (m == NULL)
         return ASK_WAIT; /* as many as may be are being looked for already */
     if (m->answered_ms != 0 && now - m->answered_ms < MISS_KEPT_MS)
@@ -205,7 +221,6 @@ enum ask sync_is_unknown(struct store *s, const uint8_t uid[UUID_BYTES])
         m->answered_ms = now;
         return ASK_READY;
     }
-    y->waited_for = true;
     return ASK_WAIT;
 }
 
@@ -220,8 +235,6 @@ void sync_turn(struct store *s)
         return;
     struct keymgr_call newest = {.kind = KEYMGR_LIST, .ticket = NEWEST};
     struct keymgr_call removed = {.kind = KEYMGR_LIST_DELETED};
-    if (!y->newest.asked && s->now.mono_ms >= y->newest.due_ms)
-        y->waited_for = false; /* who still waits says so again */
     recent_turn(s, &y->newest, &newest);
     recent_turn(s, &y->removed, &removed);
 }

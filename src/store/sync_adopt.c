@@ -135,22 +135,40 @@ static bool is_followed(const struct store *s, const struct catalogue_entry *e, 
     return !s->keymgr.shared || ancestors_hold(object, e->generation, digest);
 }
 
+bool sync_is_bad(const struct sync *y, const uint8_t id[RECORD_ID_BYTES])
+{
+    for (size_t i = 0; i < BAD_MAX; i++)
+        if (sync_same_id(y->bad[i], id))
+            return true;
+    return false;
+}
+
+/* A record that this release cannot read: whoever can still needs it. An older one of the object may do here.
+ */
+static void leave_alone(struct store *s, struct catalogue_entry *e, const struct keymgr_listed *listed)
+{
+    char uid[UUID_TEXT + 1];
+    uuid_write(listed->uid, uid);
+    log_write(s->log, LOG_ERROR, "store",
+              "a record of %s in the key manager is damaged or of a newer release; it is left alone", uid);
+    memcpy(s->sync.bad[s->sync.bad_at++ % BAD_MAX], listed->record_id, RECORD_ID_BYTES);
+    if (e != NULL && entry_is_unread(e) && sync_same_id(e->record_id, listed->record_id))
+        sync_forget(s, e);
+}
+
 void sync_adopt(struct store *s, struct keymgr_listed *listed, struct span record)
 {
     struct object object;
     record_digest(record, listed->digest);
     struct catalogue_entry *e = catalogue_find(&s->catalogue, listed->uid);
     if (object_check(record, &object) != STATUS_OK || memcmp(object.head.uid, listed->uid, UUID_BYTES) != 0) {
-        char uid[UUID_TEXT + 1];
-        uuid_write(listed->uid, uid);
-        log_write(s->log, LOG_ERROR, "store",
-                  "the record of %s in the key manager is damaged or of a newer release", uid);
-        if (e != NULL && entry_is_unread(e) && sync_same_id(e->record_id, listed->record_id))
-            sync_forget(s, e);
+        leave_alone(s, e, listed);
         return;
     }
+    if (e == NULL)
+        e = sync_add_unread(s, listed); /* what was known of it could not be read, and this can */
     if (e == NULL || (e->record == 0 && !entry_is_unread(e)) || sync_is_under_way(e))
-        return; /* gone meanwhile, or under way: it is listed again */
+        return; /* it is listed again */
     bool same = sync_same_id(listed->record_id, e->record_id);
     if (entry_is_unread(e)) {
         struct keymgr_listed other = {.generation = e->stored_generation};

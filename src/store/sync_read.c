@@ -79,7 +79,7 @@ void sync_read_first(struct store *s, struct catalogue_entry *e)
 
 /* ---- comparing ---- */
 
-static void add_unread(struct store *s, const struct keymgr_listed *listed)
+struct catalogue_entry *sync_add_unread(struct store *s, const struct keymgr_listed *listed)
 {
     struct catalogue_entry *e = NULL;
     if (s->catalogue.count < s->settings.objects + SPARE_KEKS)
@@ -89,13 +89,14 @@ static void add_unread(struct store *s, const struct keymgr_listed *listed)
         if (log_limit_pass(&s->limit_full, s->now.unix_s, 1, &skipped))
             log_write(s->log, LOG_ERROR, "store",
                       "the key manager has more objects than the catalogue takes; raise store objects");
-        return;
+        return NULL;
     }
     e->stored_generation = listed->generation;
     memcpy(e->record_id, listed->record_id, RECORD_ID_BYTES);
     e->pass = s->sync.pass;
     s->sync.unread++;
     s->stirred = true;
+    return e;
 }
 
 static bool look_at_unread(struct store *s, struct catalogue_entry *e, const struct keymgr_listed *listed)
@@ -129,8 +130,10 @@ static void note_own(struct store *s, struct catalogue_entry *e, const struct ke
 bool sync_look_at(struct store *s, const struct keymgr_listed *listed)
 {
     struct catalogue_entry *e = catalogue_find(&s->catalogue, listed->uid);
+    if (sync_is_bad(&s->sync, listed->record_id))
+        return true;
     if (e == NULL) {
-        add_unread(s, listed);
+        (void)sync_add_unread(s, listed);
         return false;
     }
     e->pass = s->sync.pass;

@@ -19,6 +19,8 @@ static inline bool sync_is_under_way(const struct catalogue_entry *e)
 
 /* A record that has to be read. */
 void sync_add_news(struct store *store, const struct keymgr_listed *listed);
+/* An object that is in the key manager and not here. Returns its entry, or NULL: the catalogue is full. */
+struct catalogue_entry *sync_add_unread(struct store *store, const struct keymgr_listed *listed);
 /* Compares a listed record with the catalogue. True: it is known, or older than what is. */
 bool sync_look_at(struct store *store, const struct keymgr_listed *listed);
 void sync_read_turn(struct store *store);
@@ -28,6 +30,8 @@ void sync_read_turn(struct store *store);
 /* Whether this node's record follows the listed one: then that one is to go. */
 bool sync_follows(const struct store *store, const struct catalogue_entry *entry,
                   const struct keymgr_listed *listed);
+/* Whether a record was found to be unreadable: it is left where it is, and not read again. */
+bool sync_is_bad(const struct sync *sync, const uint8_t id[RECORD_ID_BYTES]);
 /* A listed record was read. */
 void sync_adopt(struct store *store, struct keymgr_listed *listed, struct span record);
 /* The record that was to be read is not there any more. */

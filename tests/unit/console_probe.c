@@ -240,6 +240,8 @@ static void wrong_usage_is_2(void **state)
         {"127.0.0.1:65536", "--cert", cert_path, "--key", key_path},
         {"127.0.0.1:", "--cert", cert_path, "--key", key_path},
         {"kms.example.org:5696", "--cert", cert_path, "--key", key_path},
+        {"[::1:5696", "--cert", cert_path, "--key", key_path}, /* the bracket is open */
+        {"[]:5696", "--cert", cert_path, "--key", key_path},
         {"127.0.0.1:1"},
         {"127.0.0.1:1", "--cert", cert_path},
         {"127.0.0.1:1", "--server-sha256"},

@@ -263,6 +263,43 @@ static void fields_left_out_of_a_structure_do_not_matter(void **state)
     assert_true(matches(w, uid, &wanted));
 }
 
+/* KMIP 1.4 s4.9: "equivalent to an undefined attribute", alone and as the limit of a range. */
+static void the_largest_date_is_one_that_is_not_set(void **state)
+{
+    struct world *w = *state;
+    struct wanted wanted;
+    uint8_t without[UUID_BYTES], with[UUID_BYTES], largest[UUID_BYTES];
+    create_end(w, create_begin(w), without);
+    struct message *m = create_begin(w);
+    put_attribute_date(m, "Deactivation Date", 2000);
+    create_end(w, m, with);
+    m = create_begin(w);
+    put_attribute_date(m, "Deactivation Date", INT64_MAX);
+    create_end(w, m, largest);
+    put_attribute_date(want(&wanted), "Deactivation Date", INT64_MAX);
+    assert_true(matches(w, without, &wanted));
+    assert_true(matches(w, largest, &wanted));
+    assert_false(matches(w, with, &wanted));
+    put_attribute_date(&wanted.m, "Deactivation Date", 1000); /* from then on, or never */
+    assert_true(matches(w, without, &wanted));
+    assert_true(matches(w, largest, &wanted));
+    assert_true(matches(w, with, &wanted));
+    put_attribute_date(want(&wanted), "Deactivation Date", 2001);
+    put_attribute_date(&wanted.m, "Deactivation Date", INT64_MAX);
+    assert_true(matches(w, without, &wanted));
+    assert_false(matches(w, with, &wanted));
+    put_attribute_date(want(&wanted), "Deactivation Date", 1000);
+    put_attribute_date(&wanted.m, "Deactivation Date", INT64_MAX - 1);
+    assert_false(matches(w, without, &wanted));
+    assert_true(matches(w, with, &wanted));
+    put_attribute_date(want(&wanted), "Deactivation Date", INT64_MAX - 1);
+    assert_false(matches(w, without, &wanted));
+    want_presence(want(&wanted), "Deactivation Date");
+    assert_false(matches(w, without, &wanted));
+    put_attribute_date(want(&wanted), "x-date", INT64_MAX); /* a client's own date is a value as others */
+    assert_false(matches(w, without, &wanted));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +312,7 @@ int main(void)
         STORY(one_date_is_a_moment_and_two_are_a_range),
         STORY(usage_limits_are_enough_or_not),
         STORY(fields_left_out_of_a_structure_do_not_matter),
+        STORY(the_largest_date_is_one_that_is_not_set),
     };
     return cmocka_run_group_tests_name("match", tests, NULL, NULL);
 }

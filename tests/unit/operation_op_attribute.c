@@ -326,6 +326,29 @@ static void a_name_that_is_given_up_is_found_no_more(void **state)
     assert_int_equal(count, 0);
 }
 
+/* KMIP 1.4 s3.21, Table 102: by deleting and adding them a client could use a key without end. */
+static void usage_limits_stand_once_usage_was_allocated(void **state)
+{
+    struct world *w = *state;
+    uint8_t uid[UUID_BYTES];
+    struct message *m = create_begin(w);
+    put_usage_limits(m, 100);
+    create_end(w, m, uid);
+    assert_int_equal(do_uid(w, OPERATION_ACTIVATE, uid), REASON_NONE);
+    delete_begin(w, uid, "Usage Limits", -1); /* nobody has used it: as the client likes */
+    check_done(w);
+    item_uid(m = ask(w, 1), OPERATION_ADD_ATTRIBUTE, uid);
+    put_usage_limits(m, 200);
+    check_done(w);
+    item_uid(m = ask(w, 1), OPERATION_GET_USAGE_ALLOCATION, uid);
+    ttlv_put_long(&m->w, TAG_USAGE_LIMITS_COUNT, 200);
+    check_done(w);
+    delete_begin(w, uid, "Usage Limits", -1);
+    check_refused(w, REASON_PERMISSION_DENIED, "the limits stand");
+    struct ttlv_item count = shown_field(w, uid, "Usage Limits", TAG_USAGE_LIMITS_COUNT);
+    assert_int_equal(ttlv_long(&count), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +365,7 @@ int main(void)
         STORY(payloads_have_their_fields),
         STORY(changes_of_one_object_queue),
         STORY(a_name_that_is_given_up_is_found_no_more),
+        STORY(usage_limits_stand_once_usage_was_allocated),
     };
     return cmocka_run_group_tests_name("op_attribute", tests, NULL, NULL);
 }

@@ -392,6 +392,22 @@ static void a_seal_that_does_not_open_is_not_served(void **state)
     check_done(w);
 }
 
+/* KMIP 1.4 s11.12: it is not able to be used for wrapping. Its record is not damaged. */
+static void a_wrapping_key_without_value_does_not_wrap(void **state)
+{
+    struct world *w = *state;
+    uint8_t uid[UUID_BYTES], with[UUID_BYTES];
+    register_key(w, span_of(key_16, 16), USAGE_ENCRYPT, uid);
+    struct message *m = register_begin(w, OBJECT_SYMMETRIC_KEY);
+    put_attribute_integer(m, "Cryptographic Usage Mask", USAGE_WRAP_KEY);
+    put_attribute_date(m, "Activation Date", 0);
+    put_template_end(m);
+    put_key(m, span_of(NULL, 0), ALGORITHM_AES, 128);
+    check_made(w, with);
+    refuse_wrapping(w, uid, (struct wrapping){.method = WRAPPING_ENCRYPT, .with = with},
+                    REASON_PERMISSION_DENIED, "its value is not on this server");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -409,6 +425,7 @@ int main(void)
         STORY(serving_ends_freshness_in_the_record),
         STORY(a_key_outside_of_groups_is_served_at_once),
         STORY(a_seal_that_does_not_open_is_not_served),
+        STORY(a_wrapping_key_without_value_does_not_wrap),
     };
     return cmocka_run_group_tests_name("op_get", tests, NULL, NULL);
 }

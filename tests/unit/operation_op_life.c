@@ -306,6 +306,96 @@ static void a_lease_is_given_on_living_keys(void **state)
     check_refused(w, REASON_PERMISSION_DENIED, "Pre-Active and Active");
 }
 
+/* Opaque Objects show none. */
+static enum state stored_state(struct world *w, const uint8_t uid[UUID_BYTES])
+{
+    struct object object;
+    struct span record = catalogue_record(&w->store.catalogue, entry_of_uid(w, uid));
+    assert_int_equal(object_open(record, &object), STATUS_OK);
+    return object.head.state;
+}
+
+/* KMIP 1.4 s3.22: nothing leads back from Destroyed, not even for objects that are never activated. */
+static void a_destroyed_opaque_object_stays_destroyed(void **state)
+{
+    struct world *w = *state;
+    uint8_t uid[UUID_BYTES];
+    register_opaque(w, "bytes", uid);
+    plain(w, OPERATION_DESTROY, uid);
+    check_done(w);
+    revoke_begin(w, uid, REVOCATION_UNSPECIFIED, NULL);
+    check_refused(w, REASON_PERMISSION_DENIED, "Active objects are deactivated");
+    assert_int_equal(stored_state(w, uid), STATE_DESTROYED);
+    item_get(ask(w, 1), uid);
+    check_refused(w, REASON_ITEM_NOT_FOUND, "destroyed");
+    plain(w, OPERATION_DESTROY, uid);
+    check_refused(w, REASON_PERMISSION_DENIED, "destroyed already");
+    revoke_begin(w, uid, REVOCATION_KEY_COMPROMISE, NULL);
+    check_done(w);
+    assert_int_equal(stored_state(w, uid), STATE_DESTROYED_COMPROMISED);
+    revoke_begin(w, uid, REVOCATION_KEY_COMPROMISE, NULL);
+    check_refused(w, REASON_PERMISSION_DENIED, "once");
+    item_get(ask(w, 1), uid);
+    check_refused(w, REASON_ITEM_NOT_FOUND, "destroyed");
+}
+
+static void a_compromised_opaque_object_stays_compromised(void **state)
+{
+    struct world *w = *state;
+    uint8_t uid[UUID_BYTES];
+    register_opaque(w, "bytes", uid);
+    revoke_begin(w, uid, REVOCATION_UNSPECIFIED, NULL);
+    check_done(w);
+    assert_int_equal(stored_state(w, uid), STATE_DEACTIVATED);
+    revoke_begin(w, uid, REVOCATION_KEY_COMPROMISE, NULL);
+    check_done(w);
+    assert_int_equal(stored_state(w, uid), STATE_COMPROMISED);
+    register_opaque(w, "others", uid);
+    revoke_begin(w, uid, REVOCATION_KEY_COMPROMISE, NULL);
+    check_done(w);
+    revoke_begin(w, uid, REVOCATION_UNSPECIFIED, NULL);
+    check_refused(w, REASON_PERMISSION_DENIED, "Active objects are deactivated");
+    assert_int_equal(stored_state(w, uid), STATE_COMPROMISED);
+    assert_int_equal(shown_date(w, uid, "Deactivation Date"), DATE_NONE);
+    plain(w, OPERATION_DESTROY, uid);
+    check_done(w);
+    assert_int_equal(stored_state(w, uid), STATE_DESTROYED_COMPROMISED);
+}
+
+static void modify_date(struct world *w, const uint8_t uid[UUID_BYTES], const char *name, int64_t date)
+{
+    struct message *m = ask(w, 1);
+    item_uid(m, OPERATION_MODIFY_ATTRIBUTE, uid);
+    put_attribute_date(m, name, date);
+}
+
+/* Activate sets a date as Modify Attribute does, by the same rules: KMIP 1.4 s3.25, s3.27. */
+static void activate_is_refused_behind_dates_that_have_passed(void **state)
+{
+    struct world *w = *state;
+    uint8_t uid[UUID_BYTES];
+    static const char *const dates[] = {"Deactivation Date", "Process Start Date"};
+    for (size_t i = 0; i < COUNT_OF(dates); i++) {
+        struct message *m = create_begin(w);
+        put_attribute_date(m, dates[i], w->now.unix_s + 1);
+        create_end(w, m, uid);
+        world_wait(w, 3000);
+        plain(w, OPERATION_ACTIVATE, uid);
+        check_refused(w, REASON_INVALID_FIELD, dates[i]);
+        assert_int_equal(state_of(w, uid), STATE_PRE_ACTIVE);
+        assert_int_equal(shown_date(w, uid, "Activation Date"), DATE_NONE);
+    }
+    struct message *m = create_begin(w);
+    put_attribute_date(m, "Deactivation Date", w->now.unix_s + 1);
+    create_end(w, m, uid);
+    world_wait(w, 3000);
+    modify_date(w, uid, "Deactivation Date", w->now.unix_s + 10); /* the way out */
+    check_done(w);
+    plain(w, OPERATION_ACTIVATE, uid);
+    check_done(w);
+    assert_int_equal(state_of(w, uid), STATE_ACTIVE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +412,9 @@ int main(void)
         STORY(opaque_objects_are_revoked_and_destroyed_without_state),
         STORY(archived_objects_wait_for_recover),
         STORY(a_lease_is_given_on_living_keys),
+        STORY(a_destroyed_opaque_object_stays_destroyed),
+        STORY(a_compromised_opaque_object_stays_compromised),
+        STORY(activate_is_refused_behind_dates_that_have_passed),
     };
     return cmocka_run_group_tests_name("op_life", tests, NULL, NULL);
 }

@@ -282,6 +282,81 @@ static void both_records_are_waited_for(void **state)
     assert_int_equal(fake_find(&w->fake, old)->generation, 2);
 }
 
+/* A template of algorithm and length; 0 leaves one out. */
+static void put_kind(struct message *m, uint32_t algorithm, int32_t bits)
+{
+    put_template_begin(m);
+    if (algorithm != 0)
+        put_attribute_enumeration(m, "Cryptographic Algorithm", algorithm);
+    if (bits != 0)
+        put_attribute_integer(m, "Cryptographic Length", bits);
+    put_template_end(m);
+}
+
+/* KMIP 1.4 s3.5, s4.4: the new key is what the template asks for, in its bytes too. */
+static void the_new_key_is_of_the_kind_asked_for(void **state)
+{
+    struct world *w = *state;
+    static const struct {
+        enum cryptographic_algorithm algorithm; /* 0: not asked for */
+        int32_t bits;                           /* 0: not asked for */
+        enum cryptographic_algorithm made;
+        int32_t made_bits;
+        size_t len;
+    } rows[] = {{0, 128, ALGORITHM_AES, 128, 16},
+                {0, 192, ALGORITHM_AES, 192, 24},
+                {ALGORITHM_AES, 256, ALGORITHM_AES, 256, 32},
+                {ALGORITHM_3DES, 168, ALGORITHM_3DES, 168, 24},
+                {ALGORITHM_HMAC_SHA256, 0, ALGORITHM_HMAC_SHA256, 256, 32}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        uint8_t old[UUID_BYTES], new[UUID_BYTES], odd = 1;
+        struct ttlv_item item;
+        create_end(w, create_begin(w), old);
+        struct message *m = re_key_begin(w, old);
+        put_kind(m, rows[i].algorithm, rows[i].bits);
+        check_made(w, new);
+        assert_int_equal(shown_number(w, new, "Cryptographic Algorithm"), rows[i].made);
+        assert_int_equal(shown_number(w, new, "Cryptographic Length"), rows[i].made_bits);
+        item_get(ask(w, 1), new);
+        check_done(w);
+        struct span payload = answered(w, 1, 0).payload, key = payload_key(payload);
+        assert_int_equal(key.len, rows[i].len);
+        assert_true(find_deep(payload, TAG_CRYPTOGRAPHIC_LENGTH, &item));
+        assert_int_equal(ttlv_integer(&item), rows[i].made_bits);
+        for (size_t k = 0; k < key.len; k++)
+            odd &= (uint8_t)__builtin_parity(key.ptr[k]);
+        if (rows[i].made == ALGORITHM_3DES)
+            assert_int_equal(odd, 1);
+    }
+}
+
+static void a_kind_that_is_not_made_here_is_refused(void **state)
+{
+    struct world *w = *state;
+    uint8_t old[UUID_BYTES];
+    static const struct {
+        uint32_t algorithm;
+        int32_t bits;
+    } rows[] = {{0, 100},
+                {0, 512},
+                {0, -256},
+                {ALGORITHM_3DES, 0} /* of 256 bits */,
+                {0x1c /* ChaCha20 */, 256},
+                {ALGORITHM_3DES, 256}};
+    create_end(w, create_begin(w), old);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct message *m = re_key_begin(w, old);
+        put_kind(m, rows[i].algorithm, rows[i].bits);
+        check_refused(w, REASON_INVALID_FIELD, "does not make keys of this algorithm");
+    }
+    struct message *m = re_key_begin(w, old);
+    put_template_begin(m);
+    put_attribute_integer(m, "Cryptographic Length", 0);
+    put_template_end(m);
+    check_refused(w, REASON_INVALID_FIELD, "does not make keys of this algorithm");
+    assert_int_equal(shown(w, old, "Link", NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +370,8 @@ int main(void)
         STORY(the_new_key_has_the_kind_of_the_old_one),
         STORY(the_new_key_is_the_id_placeholder),
         STORY(both_records_are_waited_for),
+        STORY(the_new_key_is_of_the_kind_asked_for),
+        STORY(a_kind_that_is_not_made_here_is_refused),
     };
     return cmocka_run_group_tests_name("op_re_key", tests, NULL, NULL);
 }

@@ -305,6 +305,23 @@ static void the_new_object_is_the_id_placeholder(void **state)
     check_refused(w, REASON_INVALID_FIELD, "another object has this Name");
 }
 
+/* KMIP 1.4 s3.5: a number of bits. Also where there are no bytes to compare it with. */
+static void no_key_has_a_negative_length(void **state)
+{
+    struct world *w = *state;
+    refuse_key(w, 16, 0x1c /* ChaCha20 */, -256, "Cryptographic Length is negative");
+    refuse_key(w, 16, ALGORITHM_AES, -128, "Cryptographic Length is negative");
+    struct message *m = key_template(w);
+    put_attribute_integer(m, "Cryptographic Length", -256);
+    put_template_end(m);
+    put_key(m, span_of(bytes, 16), 0x1c, 0);
+    check_refused(w, REASON_INVALID_FIELD, "Cryptographic Length is negative");
+    m = key_template(w);
+    put_template_end(m);
+    put_key(m, span_of(NULL, 0), ALGORITHM_AES, -256);
+    check_refused(w, REASON_INVALID_FIELD, "Cryptographic Length is negative");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +338,7 @@ int main(void)
         STORY(a_key_may_be_registered_without_its_value),
         STORY(a_wrapped_key_comes_back_as_it_was),
         STORY(the_new_object_is_the_id_placeholder),
+        STORY(no_key_has_a_negative_length),
     };
     return cmocka_run_group_tests_name("op_register", tests, NULL, NULL);
 }

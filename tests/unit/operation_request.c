@@ -369,6 +369,24 @@ static void plaintext_is_wiped_behind_every_item(void **state)
     assert_null(memchr(w->material, 0xab, MATERIAL_MAX));
 }
 
+/* KMIP 1.4 s4.22, s11.12. */
+static void an_archived_key_does_not_wrap(void **state)
+{
+    struct world *w = *state;
+    uint8_t uid[UUID_BYTES], with[UUID_BYTES], key[16] = {1}, kek[16] = {2};
+    register_key(w, span_of(key, 16), USAGE_ENCRYPT, uid);
+    register_key(w, span_of(kek, 16), USAGE_WRAP_KEY, with);
+    assert_int_equal(do_uid(w, OPERATION_ACTIVATE, with), REASON_NONE);
+    item_get_wrapped(ask(w, 1), uid, with, ENCODING_NONE);
+    check_done(w);
+    assert_int_equal(do_uid(w, OPERATION_ARCHIVE, with), REASON_NONE);
+    item_get_wrapped(ask(w, 1), uid, with, ENCODING_NONE);
+    check_refused(w, REASON_OBJECT_ARCHIVED, "the wrapping key is archived");
+    assert_int_equal(do_uid(w, OPERATION_RECOVER, with), REASON_NONE);
+    item_get_wrapped(ask(w, 1), uid, with, ENCODING_NONE);
+    check_done(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +407,7 @@ int main(void)
         STORY(what_waits_too_long_has_failed),
         STORY(changes_and_refusals_are_noted),
         STORY(plaintext_is_wiped_behind_every_item),
+        STORY(an_archived_key_does_not_wrap),
     };
     return cmocka_run_group_tests_name("request", tests, NULL, NULL);
 }
