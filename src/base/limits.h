@@ -52,6 +52,9 @@
 #define RECORD_MAX 7500
 /* bytes; the ciphertext of a wrapped KEK as key managers return it. */
 #define WRAPPED_KEK_MAX 1024
+/* bytes that the record of an object takes more with a cloud key manager: its ciphertext is JSON in base64,
+ * and other nodes want to know the ancestors. */
+#define CLOUD_RECORD_MORE 288
 /* bytes; key material that a client may register: the rest of a record is attributes. */
 #define MATERIAL_MAX 6144
 /* bytes; a KEK, and the key that seals other material: always 32. */
@@ -106,6 +109,6 @@
 #define CONTROL_SLOTS 4
 /* bytes; one line of the control protocol: a certificate in base64 fits. */
 #define CONTROL_LINE 8192
-#define CONTROL_OUT  24576
+#define CONTROL_OUT  20480
 
 #endif

@@ -130,8 +130,9 @@ static bool read_clients(struct server *s, char *why, size_t cap)
 static void carve(struct server *s)
 {
     size_t conns = s->config.connections;
+    size_t more = keymanager_is_cloud(s) ? CLOUD_RECORD_MORE : 0;
     struct store_settings settings = {.objects = (uint32_t)s->config.objects,
-                                      .record_bytes = s->config.objects * s->config.record_bytes,
+                                      .record_bytes = s->config.objects * (s->config.record_bytes + more),
                                       .flush_window_ms = s->config.flush_window_ms,
                                       .check_interval_ms = s->config.check_interval_ms,
                                       .offline_ms = s->config.offline_lease_ms,

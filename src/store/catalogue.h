@@ -57,10 +57,10 @@ struct catalogue_entry {
     bool fresh_spent;                  /* served since start, though the record still says Fresh */
     uint32_t list_next, list_previous; /* in the dirty list */
     uint32_t active_next;
-    uint64_t due_ms;  /* when a dirty record goes to the key manager */
-    uint64_t created; /* order of creation */
-    uint64_t served;  /* order of the last Get; 0 never since start */
-    int64_t served_unix_s;
+    uint32_t due_ms;        /* low bits of the moment when a dirty record goes to the key manager */
+    uint32_t created;       /* order of creation */
+    uint32_t served;        /* order of the last Get; 0 never since start */
+    uint32_t served_unix_s; /* 0 never */
     struct entry_change change;
 };
 
@@ -85,8 +85,8 @@ struct catalogue {
     uint32_t *name_buckets;
     uint32_t names_free;
     uint64_t hash_key[2];
-    uint64_t next_created;
-    uint64_t next_served;
+    uint32_t next_created;
+    uint32_t next_served;
     struct arena arena;
 };
 

@@ -28,7 +28,7 @@ bool journal_put(struct store *s, struct catalogue_entry *e, struct span record,
 {
     uint8_t head[PUT_HEAD] = {0};
     be32_put(head, stored_generation);
-    be32_put(head + 4, (uint32_t)e->served_unix_s);
+    be32_put(head + 4, e->served_unix_s);
     memcpy(head + 8, e->record_id, RECORD_ID_BYTES);
     return log_append(&s->journal, JOURNAL_PUT, span_of(head, sizeof head), record, place);
 }
@@ -53,7 +53,7 @@ void journal_served(struct store *s, const struct catalogue_entry *e)
     if (s->disk == NULL)
         return;
     memcpy(note, e->uid, UUID_BYTES);
-    be32_put(note + 16, (uint32_t)e->served_unix_s);
+    be32_put(note + 16, e->served_unix_s);
     if (!log_append(&s->journal, JOURNAL_SERVED, span_of(note, sizeof note), span_of(NULL, 0), &place))
         return; /* worth less than the wait, as above */
 }

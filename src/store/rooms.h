@@ -21,6 +21,8 @@ static inline struct catalogue_entry *rooms_entry(const struct store *s, uint64_
 
 /* The record goes to the key manager at due_ms; entries are listed in the order in which they are due. */
 void upload_add(struct store *s, struct catalogue_entry *e, uint64_t due_ms);
+/* When that is, within 24 days of now. */
+uint64_t upload_due_ms(const struct store *s, const struct catalogue_entry *e);
 void upload_remove(struct store *s, struct catalogue_entry *e);
 /* Submits one record. False when no call is free. */
 bool upload_put(struct store *s, struct catalogue_entry *e, struct span record, uint32_t generation);

@@ -117,9 +117,10 @@ uint64_t store_deadline(const struct store *s)
     if (s->stirred)
         return s->now.mono_ms;
     uint64_t deadline = s->lease.asked ? s->now.mono_ms + 1000 : s->lease.next_check_ms;
-    if (!s->upload_held && s->dirty_head != NO_SLOT_32 &&
-        s->catalogue.entries[s->dirty_head].due_ms < deadline)
-        deadline = s->catalogue.entries[s->dirty_head].due_ms;
+    if (!s->upload_held && s->dirty_head != NO_SLOT_32) {
+        uint64_t due = upload_due_ms(s, &s->catalogue.entries[s->dirty_head]);
+        deadline = due < deadline ? due : deadline;
+    }
     if (s->removals_used != 0 && s->removal_retry_ms > s->now.mono_ms && s->removal_retry_ms < deadline)
         deadline = s->removal_retry_ms;
     uint64_t sync = sync_deadline(s), rewrap = rewrap_deadline(s);
@@ -154,7 +155,7 @@ void store_served(struct store *s, struct handle handle)
         return;
     e->served = ++s->catalogue.next_served;
     bool first = s->now.unix_s - e->served_unix_s >= SERVED_NOTE_S;
-    e->served_unix_s = s->now.unix_s;
+    e->served_unix_s = (uint32_t)s->now.unix_s;
     if (first && s->keymgr.shared)
         journal_served(s, e);
 }

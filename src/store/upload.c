@@ -17,7 +17,7 @@ void upload_add(struct store *s, struct catalogue_entry *e, uint64_t due_ms)
         return;
     uint32_t slot = catalogue_slot(&s->catalogue, e);
     e->dirty = true;
-    e->due_ms = due_ms;
+    e->due_ms = (uint32_t)due_ms;
     e->list_next = NO_SLOT_32;
     e->list_previous = s->dirty_tail;
     if (s->dirty_tail == NO_SLOT_32)
@@ -43,6 +43,11 @@ void upload_remove(struct store *s, struct catalogue_entry *e)
         entries[e->list_next].list_previous = e->list_previous;
     e->dirty = false;
     s->dirty_count--;
+}
+
+uint64_t upload_due_ms(const struct store *s, const struct catalogue_entry *e)
+{
+    return s->now.mono_ms + (uint64_t)(int64_t)(int32_t)(e->due_ms - (uint32_t)s->now.mono_ms);
 }
 
 bool upload_put(struct store *s, struct catalogue_entry *e, struct span record, uint32_t generation)
@@ -142,7 +147,7 @@ void upload_send(struct store *s)
     s->upload_held = false;
     while (s->dirty_head != NO_SLOT_32) {
         struct catalogue_entry *e = &s->catalogue.entries[s->dirty_head];
-        if (e->due_ms > s->now.mono_ms)
+        if (upload_due_ms(s, e) > s->now.mono_ms)
             return;
         if (e->change.phase == CHANGE_PUT || e->uploading != 0) {
             upload_remove(s, e); /* that call brings the newest generation along, or puts it back here */
