@@ -17,7 +17,7 @@
 #define CONNECT_MS    5000
 #define HEADER_ROOM   256
 #define DAY_S         86400
-#define HEADERS_MAX   6
+#define HEADERS_MAX   7 /* four of our own, and a request's extra ones */
 #define RECEIVE_BYTES 8192
 #define SEND_BYTES    16384 /* the least that libcurl takes */
 /* fds that libcurl wants watched: one a call, and as many for names being looked up. */

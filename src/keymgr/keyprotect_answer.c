@@ -33,7 +33,6 @@ void kp_look_for_post(struct keyprotect *kp, struct kp_call *c)
 {
     kp_next_step(kp, c, STEP_FIND);
     c->offset = 0;
-    snprintf(c->answer.why, KEYMGR_WHY, "%s did not say whether the record was stored", kp->facts.name);
 }
 
 /* ---- the root key ---- */
@@ -196,6 +195,7 @@ static void take_post(struct keyprotect *kp, struct kp_call *c)
             no_answer(kp, c);
             return;
         }
+        snprintf(c->answer.why, KEYMGR_WHY, "%s did not say whether the record was stored", kp->facts.name);
         kp_look_for_post(kp, c); /* it was stored, and only its ID is unknown */
         return;
     }

@@ -311,9 +311,10 @@ static enum step step_need(struct request *r, const struct operation_env *env, s
                            "the answer is larger than the client or the server allows");
     }
     note_placeholder(r, &op);
-    if (attempt == ATTEMPT_REFUSED || op.commit_count != 0)
-        note_audit(env, item.operation, reason, op.set_placeholder || (op.has_uid && op.uid_known),
-                   op.set_placeholder ? op.result.uid : op.uid);
+    r->has_uid = op.set_placeholder || (op.has_uid && op.uid_known);
+    memcpy(r->uid, op.set_placeholder ? op.result.uid : op.uid, UUID_BYTES);
+    if (attempt == ATTEMPT_REFUSED)
+        note_audit(env, item.operation, reason, r->has_uid, r->uid);
     if (attempt == ATTEMPT_REFUSED)
         refuse_item(w, start, item.operation != 0 || item.has_id ? &item : NULL, reason, r->header.minor,
                     op.why, room);
@@ -346,11 +347,13 @@ static enum step step_commit(struct request *r, const struct operation_env *env,
     struct batch_item item;
     const char *ignored;
     enum result_reason reason = message_read_item(items, &r->header, &item, &ignored);
-    if (reason == REASON_NONE && !failed && !waiting)
+    if (reason == REASON_NONE && !failed && !waiting) {
+        note_audit(env, item.operation, REASON_NONE, r->has_uid, r->uid);
         return item_ended(r, REASON_NONE);
+    }
     if (waiting)
         why = "not confirmed in time; the change may still be stored";
-    note_audit(env, item.operation, REASON_GENERAL_FAILURE, false, NULL);
+    note_audit(env, item.operation, REASON_GENERAL_FAILURE, r->has_uid, r->uid);
     refuse_item(w, r->item_start, &item, REASON_GENERAL_FAILURE, r->header.minor, why, room);
     return item_ended(r, REASON_GENERAL_FAILURE);
 }

@@ -25,6 +25,8 @@ struct request {
     bool has_placeholder;
     uint8_t placeholder[UUID_BYTES]; /* the ID Placeholder (KMIP 1.4 s4): lives inside one batch */
     struct identity identity;
+    bool has_uid; /* of the item whose changes are being committed, for the audit */
+    uint8_t uid[UUID_BYTES];
     struct commit commits[COMMITS_MAX];
     size_t commit_count;
     uint64_t deadline_ms; /* after it, whatever is waited for has failed */

@@ -66,7 +66,7 @@ static void write_store(const struct server *s, struct buf *out)
     buf_print(out, "Keys in memory   %u, served %llu times, fetched %llu times\n", t->keks.ready,
               (unsigned long long)t->keks.hits, (unsigned long long)t->keks.fetches);
     buf_print(out, "Changes          %llu stored, %llu refused, %u on their way to the key manager\n",
-              (unsigned long long)t->commits, (unsigned long long)t->commit_failures, t->dirty_count);
+              (unsigned long long)t->commits, (unsigned long long)t->commit_failures, store_on_its_way(t));
     if (t->removals_refused != 0)
         buf_print(out, "Superseded       %llu old records could not be removed from the key manager\n",
                   (unsigned long long)t->removals_refused);

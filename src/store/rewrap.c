@@ -106,8 +106,9 @@ void rewrap_answered(struct store *s, const struct keymgr_answer *a)
         r->next_ms = s->now.mono_ms + RETRY_MS;
         return;
     }
-    if (e == NULL || e->change.phase != CHANGE_NONE)
-        return; /* looked at again */
+    struct object object;
+    if (e == NULL || e->change.phase != CHANGE_NONE || !is_behind(s, e, &object))
+        return; /* looked at again: it may be destroyed meanwhile, or another node has done it */
     r->at++;
     if (a->result == KEYMGR_OK && store_rewrapped(s, e, a)) {
         r->done++;

@@ -65,6 +65,14 @@ struct removal {
 /* Records that are left alone. */
 #define BAD_MAX 16
 
+/* Objects that somebody removed, remembered so that an older record of them does not bring them back. */
+#define BURIED_MAX 128
+
+struct buried {
+    uint8_t uid[UUID_BYTES];
+    uint32_t generation; /* of the record that was removed */
+};
+
 struct miss {
     uint8_t uid[UUID_BYTES];
     uint64_t first_ms;    /* when it was asked for first; 0: free */
@@ -97,6 +105,8 @@ struct sync {
     uint64_t read_retry_ms;
     size_t asked_count, news_count, doubts_count;
     size_t finds; /* under way */
+    size_t buried_at;
+    struct buried buried[BURIED_MAX];
     uint64_t read_total, merges, gone;
     bool reading_used[READS_MAX];
     struct keymgr_listed reading[READS_MAX];
@@ -235,6 +245,8 @@ static inline bool store_complete(const struct store *store)
     return store->sync.listed && store->sync.unread == 0;
 }
 
+/* Changes that the key manager does not have yet. Looks at every object. */
+uint32_t store_on_its_way(const struct store *store);
 /* Within this time another node sees what was changed here; 0: there are no other nodes. */
 uint64_t store_sync_bound_ms(const struct store *store);
 /* Asks the key manager for everything anew: root key, all records. */

@@ -37,6 +37,9 @@ static void forget_removed(struct store *s, struct catalogue_entry *e)
 {
     char uid[UUID_TEXT + 1];
     uuid_write(e->uid, uid);
+    struct buried *b = &s->sync.buried[s->sync.buried_at++ % BURIED_MAX];
+    memcpy(b->uid, e->uid, UUID_BYTES);
+    b->generation = e->stored_generation;
     s->sync.gone++;
     log_write(s->log, LOG_WARNING, "store", "%s was removed from the key manager by somebody else", uid);
     sync_forget(s, e);

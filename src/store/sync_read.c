@@ -127,11 +127,25 @@ static void note_own(struct store *s, struct catalogue_entry *e, const struct ke
     journal_stored(s, e);
 }
 
+/* Whether it is an older record of an object that somebody removed: it goes too. */
+static bool is_buried(const struct sync *y, const struct keymgr_listed *listed)
+{
+    for (size_t i = 0; i < BURIED_MAX && i < y->buried_at; i++)
+        if (listed->generation < y->buried[i].generation &&
+            memcmp(y->buried[i].uid, listed->uid, UUID_BYTES) == 0)
+            return true;
+    return false;
+}
+
 bool sync_look_at(struct store *s, const struct keymgr_listed *listed)
 {
     struct catalogue_entry *e = catalogue_find(&s->catalogue, listed->uid);
     if (sync_is_bad(&s->sync, listed->record_id))
         return true;
+    if (e == NULL && is_buried(&s->sync, listed)) {
+        upload_supersede(s, listed->record_id);
+        return true;
+    }
     if (e == NULL) {
         (void)sync_add_unread(s, listed);
         return false;
@@ -211,11 +225,13 @@ void sync_found(struct store *s, const struct keymgr_answer *a)
         sync_doubt(s, e);
         return;
     }
-    bool news = false;
-    for (size_t i = 0; i < a->listed_count; i++)
+    bool news = false, lives = false;
+    for (size_t i = 0; i < a->listed_count; i++) {
+        lives = lives || a->listed[i].generation >= e->stored_generation;
         news = !sync_look_at(s, &a->listed[i]) || news;
-    if (a->listed_count == 0 && e->stored_generation != 0 && !sync_is_under_way(e)) {
-        /* Nothing lives, or the list lags: its own record tells. */
+    }
+    if (!lives && e->stored_generation != 0 && !sync_is_under_way(e)) {
+        /* Nothing lives but what was overtaken, or the list lags: its own record tells. */
         struct keymgr_listed own = {.generation = e->stored_generation};
         memcpy(own.uid, e->uid, UUID_BYTES);
         memcpy(own.record_id, e->record_id, RECORD_ID_BYTES);

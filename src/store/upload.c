@@ -50,6 +50,16 @@ uint64_t upload_due_ms(const struct store *s, const struct catalogue_entry *e)
     return s->now.mono_ms + (uint64_t)(int64_t)(int32_t)(e->due_ms - (uint32_t)s->now.mono_ms);
 }
 
+uint32_t store_on_its_way(const struct store *s)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < s->catalogue.high; i++) {
+        const struct catalogue_entry *e = &s->catalogue.entries[i];
+        count += e->in_use && e->record != 0 && e->generation > e->stored_generation;
+    }
+    return count;
+}
+
 bool upload_put(struct store *s, struct catalogue_entry *e, struct span record, uint32_t generation)
 {
     struct keymgr_call call = {

@@ -159,7 +159,7 @@ class Kill(unittest.TestCase):
     def check_unknown(self):
         """A Create without an answer left no key, or a whole one."""
         known = {thing.uid for thing in self.things}
-        listed = re.findall(r"^([0-9a-f]{8}-[0-9a-f-]{27})  ", self.server.console("show", "keys"), re.MULTILINE)
+        listed = re.findall(r" ([0-9a-f]{8}-[0-9a-f-]{27}) .$", self.server.console("show", "keys"), re.MULTILINE)
         living = {thing.uid for thing in self.things if not thing.destroyed}
         self.assertLessEqual(living, set(listed))
         orphans = set(listed) - known
