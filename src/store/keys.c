@@ -204,6 +204,8 @@ void keys_prefetch(struct store *s)
             continue;
         (void)!kek_ask(&s->keks, slot, s->now, &key, &result);
         keys_fetch(s);
+        if (s->keks.queue_head != NO_SLOT_32)
+            return; /* no call is free: what nobody waits for does not stand in the queue */
     }
 }
 
