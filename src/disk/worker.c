@@ -133,13 +133,15 @@ static int write_part(struct disk_worker *w, const struct disk_request *q, struc
     if (n >= 0)
         n = ops->write_at(ops->self, file, bytes.ptr, bytes.len, q->offset);
     ops->close(ops->self, file);
+    if (n < 0)
+        ops->remove(ops->self, TEMPORARY_NAME); /* half of it replaces nothing */
     return n < 0 ? (int)-n : 0;
 }
 
 static int replace_file(struct disk_worker *w, const char *name)
 {
     const struct disk_ops *ops = w->ops;
-    int file = ops->open(ops->self, TEMPORARY_NAME, true);
+    int file = ops->open(ops->self, TEMPORARY_NAME, false);
     if (file < 0)
         return -file;
     int n = ops->flush(ops->self, file);

@@ -46,6 +46,10 @@ struct http_slot {
 struct http {
     CURLM *multi;
     size_t running;
+    bool begun;                 /* a call since the last turn */
+    const struct pollfd *watch; /* of the last http_poll, filled by poll(2) since */
+    size_t watch_count;
+    uint64_t due_ms; /* when libcurl wants a turn without an event */
     struct http_slot slots[HTTP_CALLS];
     uint8_t memory[HTTP_MEMORY];
 };
@@ -284,6 +288,7 @@ bool http_begin(struct http *h, size_t slot, const struct http_request *q)
     }
     s->phase = SLOT_RUNNING;
     h->running++;
+    h->begun = true;
     return true;
 }
 
@@ -378,12 +383,24 @@ void http_free(struct http *h, size_t slot)
     s->phase = SLOT_FREE;
 }
 
-void http_turn(struct http *h)
+/* The loop turns for every client's request; libcurl is asked only when it has something to do. */
+static bool is_due(const struct http *h, struct clock now)
+{
+    bool event = h->begun || now.mono_ms >= h->due_ms;
+    for (size_t i = 0; i < h->watch_count; i++)
+        event = event || h->watch[i].revents != 0;
+    return event;
+}
+
+void http_turn(struct http *h, struct clock now)
 {
     int still, left;
     const CURLMsg *message;
-    if (h->running == 0)
+    if (h->running == 0 || !is_due(h, now))
         return;
+    h->begun = false;
+    h->watch_count = 0;
+    h->due_ms = UINT64_MAX;
     curl_multi_perform(h->multi, &still);
     while ((message = curl_multi_info_read(h->multi, &left)) != NULL) {
         struct http_slot *s = NULL;
@@ -406,6 +423,8 @@ size_t http_poll(struct http *h, struct pollfd *fds, size_t room, struct clock n
     for (size_t i = 0; i < HTTP_CALLS; i++)
         if (h->slots[i].phase == SLOT_ENDED)
             *deadline_ms = now.mono_ms; /* it ended in the turn that began it, and nobody has looked yet */
+    h->watch_count = 0;
+    h->due_ms = UINT64_MAX;
     if (h->running == 0)
         return 0;
     curl_multi_waitfds(h->multi, wait, (unsigned)(room < FDS_MAX ? room : FDS_MAX), &count);
@@ -417,7 +436,11 @@ size_t http_poll(struct http *h, struct pollfd *fds, size_t room, struct clock n
                             .events = (short)(((wait[i].events & CURL_WAIT_POLLIN) != 0 ? POLLIN : 0) |
                                               ((wait[i].events & CURL_WAIT_POLLOUT) != 0 ? POLLOUT : 0))};
     curl_multi_timeout(h->multi, &ms);
-    if (ms >= 0 && now.mono_ms + (uint64_t)ms < *deadline_ms)
-        *deadline_ms = now.mono_ms + (uint64_t)ms;
+    if (ms >= 0)
+        h->due_ms = now.mono_ms + (uint64_t)ms;
+    if (h->due_ms < *deadline_ms)
+        *deadline_ms = h->due_ms;
+    h->watch = fds;
+    h->watch_count = count;
     return count;
 }

@@ -72,9 +72,12 @@ bool http_ended(struct http *http, size_t slot, struct http_answer *answer);
 /* Wipes what a call left; ends it when it is under way. */
 void http_free(struct http *http, size_t slot);
 
-/* Carries all calls on. */
-void http_turn(struct http *http);
-/* What it waits for; *deadline_ms is lowered to the next moment at which it wants a turn. */
+/* Carries all calls on that have an event, or whose time has come. */
+void http_turn(struct http *http, struct clock now);
+/*
+ * What it waits for; *deadline_ms is lowered to the next moment at which it wants a turn. The next http_turn
+ * looks at `revents` there.
+ */
 size_t http_poll(struct http *http, struct pollfd *fds, size_t room, struct clock now, uint64_t *deadline_ms);
 
 #endif

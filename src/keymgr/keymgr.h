@@ -96,7 +96,8 @@ struct keymgr_ops {
     bool (*take)(void *self, struct keymgr_answer *answer);
     /* Carries calls on. */
     void (*turn)(void *self, struct clock now);
-    /* Adds what it waits for; returns how many. *deadline_ms is lowered to the next moment it wants a turn.
+    /* Adds what it waits for, whose `revents` the next turn looks at; returns how many. *deadline_ms is
+     * lowered to the next moment it wants a turn.
      */
     size_t (*poll)(void *self, struct pollfd *fds, size_t room, uint64_t *deadline_ms);
 };

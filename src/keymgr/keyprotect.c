@@ -306,7 +306,7 @@ static void kp_turn(void *self, struct clock now)
 {
     struct keyprotect *kp = self;
     kp->now = now;
-    http_turn(kp->http);
+    http_turn(kp->http, now);
     iam_turn(&kp->iam, now);
     for (size_t i = 0; kp->busy != 0 && i < KP_CALLS; i++) {
         struct kp_call *c = &kp->calls[i];
@@ -319,7 +319,7 @@ static void kp_turn(void *self, struct clock now)
             begin(kp, c);
     }
     kp_test_turn(kp);
-    http_turn(kp->http); /* what was begun is on its way in this turn already */
+    http_turn(kp->http, now); /* what was begun is on its way in this turn already */
 }
 
 static bool kp_take_answer(void *self, struct keymgr_answer *answer)

@@ -108,8 +108,8 @@ static const char *do_credential(struct server *s, struct control_conn *c, struc
     struct disk_request part = {.op = DISK_PART}, replace = {.op = DISK_REPLACE, .name = API_KEY_FILE};
     if (!keymanager_is_cloud(s))
         return "the local key manager needs no credential";
-    if (key.len > API_KEY_MAX)
-        return "an API key has at most 256 characters";
+    if (key.len == 0 || key.len > API_KEY_MAX)
+        return "an API key has 1 to 256 characters";
     if (clients_file_busy(s))
         return "the clients file is being written; try again";
     if (disk_send(&s->disk, &part, key) == 0)
@@ -254,15 +254,20 @@ static void step_test(struct server *s, struct control_conn *c)
 
 static void step_retire(struct server *s, struct control_conn *c)
 {
+    char uid[UUID_TEXT + 1] = "-";
     s->env.now = s->now;
-    if (request_run(&c->request, &s->env, c->answer, sizeof c->answer, BATCH_ITEMS_A_TURN) != REQUEST_DONE)
+    enum request_state state =
+        request_run(&c->request, &s->env, c->answer, sizeof c->answer, BATCH_ITEMS_A_TURN);
+    s->audit.count = 0; /* told below: whoever runs next would take it for a client's */
+    if (state != REQUEST_DONE)
         return;
     struct span failed = inventory_retire_answer(span_of(c->answer, c->request.response_len));
     struct buf why = buf_over(c->why, sizeof c->why);
     buf_add_printable(&why, failed);
     c->result = failed.len == 0 ? NULL : c->why;
-    log_write(&s->log, LOG_WARNING, "audit", "console retires a key: %s", failed.len == 0 ? "ok" : c->why);
-    s->audit.count = 0;
+    if (c->request.has_uid)
+        uuid_write(c->request.uid, uid);
+    log_write(&s->log, LOG_WARNING, "audit", "console retires %s: %s", uid, failed.len == 0 ? "ok" : c->why);
     control_end(c);
 }
 

@@ -7,6 +7,11 @@
 #include "base/text.h"
 #include "kmip/message.h"
 
+/* bytes of a text that are shown */
+#define TEXT_SHOWN 200
+/* bytes that the attributes of an object leave for the end of the answer */
+#define ROOM_BEHIND 256
+
 static struct object open_entry(const struct server *s, const struct catalogue_entry *e)
 {
     struct object object;
@@ -56,6 +61,11 @@ void inventory_write_line(const struct server *s, const struct catalogue_entry *
 
 /* ---- one object ---- */
 
+static void write_text(struct buf *out, struct span text)
+{
+    buf_add_printable(out, span_of(text.ptr, text.len < TEXT_SHOWN ? text.len : TEXT_SHOWN));
+}
+
 static void write_structure(struct buf *out, struct span value)
 {
     struct ttlv_reader reader = ttlv_reader_trusted(value);
@@ -65,7 +75,7 @@ static void write_structure(struct buf *out, struct span value)
         buf_print(out, "%s%s ", first ? "" : ", ", tag_name(item.tag));
         first = false;
         if (item.type == TTLV_TEXT_STRING)
-            buf_add_printable(out, item.value);
+            write_text(out, item.value);
         else if (item.type == TTLV_ENUMERATION || item.type == TTLV_INTEGER)
             buf_print(out, "%u", be32_get(item.value.ptr));
         else if (item.type == TTLV_LONG_INTEGER)
@@ -77,10 +87,10 @@ static void write_structure(struct buf *out, struct span value)
 
 static void write_value(struct buf *out, const struct object_attribute *a)
 {
-    char hex[2 * 32 + 1];
+    char hex[2 * 32 + 1], date[TIME_TEXT + 1];
     switch (a->type) {
     case TTLV_TEXT_STRING:
-        buf_add_printable(out, span_of(a->value.ptr, a->value.len < 200 ? a->value.len : 200));
+        write_text(out, a->value);
         return;
     case TTLV_INTEGER:
         buf_print(out, "%d", (int32_t)be32_get(a->value.ptr));
@@ -96,7 +106,8 @@ static void write_value(struct buf *out, const struct object_attribute *a)
         buf_add_text(out, be64_get(a->value.ptr) != 0 ? "true" : "false");
         return;
     case TTLV_DATE_TIME:
-        write_time(out, (int64_t)be64_get(a->value.ptr));
+        time_write((int64_t)be64_get(a->value.ptr), date);
+        buf_add_text(out, date);
         return;
     case TTLV_STRUCTURE:
         write_structure(out, a->value);
@@ -124,10 +135,31 @@ static void write_attribute(struct buf *out, const struct object_attribute *a)
     buf_add_text(out, "\n");
 }
 
+/* Leaves room for what comes behind them: an attribute that does not fit is left out. */
+static void write_attributes(const struct object *object, struct buf *out)
+{
+    struct ttlv_reader reader = ttlv_reader_trusted(object->attributes);
+    struct object_attribute a;
+    struct buf room = *out;
+    unsigned left_out = 0;
+    room.cap = room.cap - room.len > ROOM_BEHIND ? room.cap - ROOM_BEHIND : room.len;
+    while (object_attribute_next(&reader, &a)) {
+        size_t before = room.len;
+        write_attribute(&room, &a);
+        if (room.full) {
+            room.len = before;
+            left_out++;
+        }
+        room.full = false;
+    }
+    out->len = room.len;
+    if (left_out != 0)
+        buf_print(out, "%u attributes are left out: too much for a console\n", left_out);
+}
+
 void inventory_write_object(const struct server *s, const struct catalogue_entry *e, struct buf *out)
 {
     struct object object = open_entry(s, e);
-    struct object_attribute a;
     char uid[UUID_TEXT + 1], id[UUID_TEXT + 1], node[2 * NODE_BYTES + 1], digest[2 * 32 + 1] = "none";
     uuid_write(e->uid, uid);
     uuid_write(e->record_id, id);
@@ -144,9 +176,7 @@ void inventory_write_object(const struct server *s, const struct catalogue_entry
     buf_print(out, "%-28s %s\n%-28s ", "SHA-256 of the material", digest, "last served");
     write_time(out, e->served_unix_s);
     buf_add_text(out, "\n");
-    struct ttlv_reader reader = ttlv_reader_trusted(object.attributes);
-    while (object_attribute_next(&reader, &a) && out->cap - out->len > 600)
-        write_attribute(out, &a);
+    write_attributes(&object, out);
 }
 
 struct catalogue_entry *inventory_find(struct server *s, struct span uid)
@@ -195,7 +225,7 @@ void inventory_confirmation(const struct server *s, const struct catalogue_entry
     for (size_t i = 0; i < name.len; i++)
         one_word = one_word && name.ptr[i] > ' ' && name.ptr[i] < 0x7f && name.ptr[i] != '"';
     if (one_word)
-        buf_add(out, name.ptr, name.len);
+        buf_print(out, "%.*s", (int)name.len, (const char *)name.ptr);
     else
         buf_print(out, "%.8s", uid);
 }

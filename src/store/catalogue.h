@@ -53,6 +53,7 @@ struct catalogue_entry {
     bool dirty;                        /* in the list of records that the key manager lacks */
     bool active;                       /* in the list of changes under way */
     bool finding;                      /* its living records are being asked for */
+    bool missed;                       /* its record in the key manager was not found; looked at once more */
     bool looked;                       /* they were, and nothing is newer: a change may be sent */
     bool fresh_spent;                  /* served since start, though the record still says Fresh */
     uint32_t list_next, list_previous; /* in the dirty list */

@@ -8,6 +8,8 @@
 #include "store/sync_read.h"
 
 #define RETRY_MS 1000
+/* Lists lag behind what is there by no more than this. */
+#define LAG_MS 1500
 
 /* Whether this node's record follows the listed one: then that one is to go. */
 bool sync_follows(const struct store *s, const struct catalogue_entry *e, const struct keymgr_listed *listed)
@@ -60,6 +62,13 @@ void sync_unseen(struct store *s, struct catalogue_entry *e)
 
 /* ---- records that came ---- */
 
+static void say_full(struct store *s)
+{
+    uint32_t skipped;
+    if (log_limit_pass(&s->limit_full, s->now.unix_s, 1, &skipped))
+        log_write(s->log, LOG_ERROR, "store", "no memory for another record; raise store record-bytes");
+}
+
 /* Takes a record into the catalogue as it is. */
 static void take(struct store *s, struct catalogue_entry *e, const struct keymgr_listed *listed,
                  struct span record, const struct object *object)
@@ -67,9 +76,7 @@ static void take(struct store *s, struct catalogue_entry *e, const struct keymgr
     struct log_place place;
     arena_ref ref = arena_put(&s->catalogue.arena, record);
     if (ref == 0) {
-        uint32_t skipped;
-        if (log_limit_pass(&s->limit_full, s->now.unix_s, 1, &skipped))
-            log_write(s->log, LOG_ERROR, "store", "no memory for another record; raise store record-bytes");
+        say_full(s);
         s->sync.read_retry_ms = s->now.mono_ms + RETRY_MS;
         return;
     }
@@ -97,8 +104,10 @@ static void propose_merged(struct store *s, struct catalogue_entry *e, const str
     struct span record = span_of(s->draft->bytes, s->draft->len);
     bool other_first = memcmp(s->draft->head.node, s->node, NODE_BYTES) != 0;
     if (store_propose(s, catalogue_handle(&s->catalogue, e), record, e->scope, COMMIT_JOURNAL, &number) !=
-        STATUS_OK)
-        return; /* no memory: the record is listed again */
+        STATUS_OK) {
+        say_full(s); /* the record is listed again */
+        return;
+    }
     e->change.slow = other_first;
     memcpy(s->sync.merged[s->sync.merged_at++ % NEWS_MAX], listed->record_id, RECORD_ID_BYTES);
     s->sync.merges++;
@@ -172,6 +181,7 @@ void sync_adopt(struct store *s, struct keymgr_listed *listed, struct span recor
         e = sync_add_unread(s, listed); /* what was known of it could not be read, and this can */
     if (e == NULL || (e->record == 0 && !entry_is_unread(e)) || sync_is_under_way(e))
         return; /* it is listed again */
+    e->missed = false;
     bool same = sync_same_id(listed->record_id, e->record_id);
     if (entry_is_unread(e)) {
         struct keymgr_listed other = {.generation = e->stored_generation};
@@ -192,6 +202,16 @@ void sync_adopt(struct store *s, struct keymgr_listed *listed, struct span recor
     }
 }
 
+/* Another node may have written a newer record that no list tells of yet: then a change of this node is
+ * merged with it, not lost. */
+static void look_again(struct store *s, struct catalogue_entry *e)
+{
+    e->missed = true;
+    kek_forget(&s->keks, catalogue_slot(&s->catalogue, e));
+    upload_remove(s, e);
+    upload_add(s, e, s->now.mono_ms + LAG_MS);
+}
+
 /* The record that was to be read is not there any more. */
 void sync_vanished(struct store *s, const struct keymgr_listed *listed)
 {
@@ -201,6 +221,8 @@ void sync_vanished(struct store *s, const struct keymgr_listed *listed)
         return;
     if (entry_is_unread(e))
         sync_forget(s, e);
+    else if (s->keymgr.shared && e->generation > e->stored_generation && !e->missed)
+        look_again(s, e);
     else if (s->keymgr.shared)
         forget_removed(s, e);
 }

@@ -2,7 +2,10 @@
 /*
  * A key manager that does what a test tells it: each kind of call is answered at once, after some turns,
  * never, or with a failure. Records live in memory. Wrapping is a toy: the Unique Identifier beside the key
- * mixed with a pad.
+ * mixed with a pad and with the first byte of the root key's version.
+ *
+ * A fake may be another node's door to the records and the root key of a first one, its home: calls, rules
+ * and counts are its own, all else is the home's.
  */
 #ifndef HOLDFAST_TESTS_SUPPORT_FAKE_KEYMGR_H
 #define HOLDFAST_TESTS_SUPPORT_FAKE_KEYMGR_H
@@ -10,7 +13,7 @@
 #include "keymgr/keymgr.h"
 
 #define FAKE_KINDS   KEYMGR_KINDS
-#define FAKE_RECORDS 512
+#define FAKE_RECORDS 2048
 #define FAKE_WRAPPED (1 + UUID_BYTES + KEK_BYTES)
 
 #define FAKE_NEVER (-1)
@@ -26,6 +29,7 @@ struct fake_record {
     bool used;
     bool hidden;      /* from lists that are not of one object: they lag */
     uint64_t removed; /* order of removal; 0: it lives */
+    uint64_t put_ms;  /* when it was put */
     uint64_t id;      /* counts up: greater is newer */
     uint8_t uid[UUID_BYTES];
     uint32_t generation;
@@ -42,11 +46,24 @@ struct fake_call {
 };
 
 struct fake_keymgr {
+    struct fake_keymgr *home; /* whose records these are; NULL: its own */
+    uint64_t events;          /* calls submitted and answers taken */
+    uint64_t stop_at;         /* event at which `stop` is called, which does not come back; 0: never */
+    void (*stop)(void *self);
+    void *stop_self;
+    bool wrong_key; /* unwrap gives another key */
+    bool blind;     /* the right to see records is gone: lists are empty, GET is denied */
     struct fake_rule rules[FAKE_KINDS];
-    unsigned calls[FAKE_KINDS];               /* submitted, by kind */
-    unsigned answers[FAKE_KINDS];             /* taken, by kind */
-    bool full;                                /* no call is accepted */
+    unsigned calls[FAKE_KINDS];   /* submitted, by kind */
+    unsigned answers[FAKE_KINDS]; /* taken, by kind */
+    unsigned room;                /* calls under way at most; 0: KEYMGR_CALLS */
+    unsigned most[FAKE_KINDS];    /* under way at once so far, by kind */
+    bool full;                    /* no call is accepted */
+    /* from here on the home's counts */
     bool shared;                              /* other nodes write to it too */
+    uint64_t now_ms;                          /* latest of all doors */
+    uint64_t list_lag_ms;                     /* lists tell of a record so much later, */
+    uint64_t find_lag_ms;                     /* and so do those of one object */
     uint8_t root_version[ROOT_VERSION_BYTES]; /* newest; zeros: it has none */
     uint64_t next_removed;
     size_t page;            /* records in one page of a list; at most KEYMGR_PAGE */
@@ -78,6 +95,8 @@ void fake_release(struct fake_keymgr *fake, enum keymgr_call_kind kind);
 unsigned fake_waiting(const struct fake_keymgr *fake, enum keymgr_call_kind kind);
 /* Forgets every call under way, as after a restart of the server. */
 void fake_hang_up(struct fake_keymgr *fake);
+/* The same, but every call under way takes place: its answer finds nobody. */
+void fake_finish(struct fake_keymgr *fake);
 
 size_t fake_record_count(const struct fake_keymgr *fake);
 /* The newest record of an object, or NULL. */
@@ -92,6 +111,8 @@ struct fake_record *fake_find_generation(struct fake_keymgr *fake, const uint8_t
 unsigned fake_living(const struct fake_keymgr *fake, const uint8_t uid[UUID_BYTES]);
 /* Removes every record of an object by hand. */
 void fake_remove(struct fake_keymgr *fake, const uint8_t uid[UUID_BYTES]);
+/* An administrator restores what was removed last of an object. */
+void fake_restore(struct fake_keymgr *fake, const uint8_t uid[UUID_BYTES]);
 /* The toy wrap: FAKE_WRAPPED bytes. */
 void fake_wrap(const struct fake_keymgr *fake, const uint8_t uid[UUID_BYTES], const uint8_t key[KEK_BYTES],
                uint8_t out[FAKE_WRAPPED]);

@@ -22,6 +22,10 @@ static void set_defaults(struct store_settings *s)
         s->check_interval_ms = 30000;
     if (s->offline_ms == 0)
         s->offline_ms = 600000;
+    if (s->sync_busy_ms == 0)
+        s->sync_busy_ms = 1000;
+    if (s->sync_idle_ms == 0)
+        s->sync_idle_ms = 15000;
 }
 
 static void carve(struct world *w, struct region *region)
@@ -57,6 +61,7 @@ bool world_open(struct world *w)
     carve(w, &region);
     size_t size = region.used;
     w->memory = aligned_alloc(64, size);
+    w->memory_size = size;
     if (w->memory == NULL)
         abort();
     memset(w->memory, 0, size);
@@ -82,6 +87,14 @@ bool world_open(struct world *w)
            STATUS_OK;
 }
 
+static void stand_beside(struct world *w, struct world *other)
+{
+    w->fake.home = other->fake.home != NULL ? other->fake.home : &other->fake;
+    w->now = other->now;
+    w->next_node = other->next_node;
+    other->next_node = w;
+}
+
 struct world *world_prepare(const struct world_options *options)
 {
     struct world *w = calloc(1, sizeof *w);
@@ -98,6 +111,10 @@ struct world *world_prepare(const struct world_options *options)
         .fd = open(log != NULL ? log : "/dev/null", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600),
         .level = LOG_DEBUG};
     fake_init(&w->fake);
+    w->fake.shared = w->options.shared;
+    w->next_node = w;
+    if (w->options.beside != NULL)
+        stand_beside(w, w->options.beside);
     for (int i = 0; i < WORLD_ASKERS; i++) {
         w->askers[i].options.minor = 4;
         w->askers[i].patience_ms = 10000;
@@ -117,6 +134,10 @@ struct world *world_new(const struct world_options *options)
 
 void world_free(struct world *w)
 {
+    struct world *before = w;
+    while (before->next_node != w)
+        before = before->next_node;
+    before->next_node = w->next_node;
     stop(w);
     sim_disk_free(w->sim);
     if (w->log.fd >= 0)
@@ -129,11 +150,37 @@ bool world_restart(struct world *w)
     return world_open(w);
 }
 
+void world_kill(struct world *w)
+{
+    stop(w);
+    if (w->death_finishes)
+        fake_finish(&w->fake);
+    fake_hang_up(&w->fake);
+}
+
+static void die(void *self)
+{
+    struct world *w = self;
+    if (!w->killable)
+        abort();
+    longjmp(w->death, 1);
+}
+
+void world_kill_at(struct world *w, uint64_t event, bool finishes)
+{
+    w->fake.events = 0;
+    w->fake.stop_at = event;
+    w->fake.stop = die;
+    w->fake.stop_self = w;
+    w->death_finishes = finishes;
+}
+
 static void run(struct world *w, struct asker *a)
 {
     w->env.now = w->now;
     w->audit.count = 0;
     a->runs++;
+    a->asked_at = w->store.news;
     a->state = request_run(&a->request, &w->env, a->out, a->room, a->budget);
     if (a->state != REQUEST_DONE)
         return;
@@ -141,20 +188,45 @@ static void run(struct world *w, struct asker *a)
     a->out_len = a->request.response_len;
 }
 
-void world_turn(struct world *w)
+static void turn(struct world *w)
 {
-    w->now.mono_ms += WORLD_TURN_MS;
-    w->now.unix_s = START_S + (int64_t)((w->now.mono_ms - START_MS) / 1000);
-    w->log.unix_s = w->now.unix_s;
     if (!w->disk_frozen)
         tame_disk_step(&w->disk);
     disk_turn(&w->disk.disk);
     store_turn(&w->store, w->now);
     for (int i = 0; i < WORLD_ASKERS; i++) {
         struct asker *a = &w->askers[w->backwards ? WORLD_ASKERS - 1 - i : i];
-        if (a->busy)
+        bool news = a->asked_at != w->store.news || a->state == REQUEST_AGAIN;
+        if (a->busy && (news || w->now.mono_ms >= a->request.deadline_ms))
             run(w, a);
     }
+}
+
+/* Does one of both unless the server is off, and notices when it is killed in it. */
+static void live(struct world *w, struct asker *asker)
+{
+    if (world_is_off(w))
+        return;
+    w->killable = true;
+    if (setjmp(w->death) != 0)
+        world_kill(w);
+    else if (asker != NULL)
+        run(w, asker);
+    else
+        turn(w);
+    w->killable = false;
+}
+
+void world_turn(struct world *w)
+{
+    struct world *node = w;
+    do {
+        node->now.mono_ms += WORLD_TURN_MS;
+        node->now.unix_s = START_S + (int64_t)((node->now.mono_ms - START_MS) / 1000);
+        node->log.unix_s = node->now.unix_s;
+        live(node, NULL);
+        node = node->next_node;
+    } while (node != w);
 }
 
 void world_turns(struct world *w, int turns)
@@ -167,8 +239,11 @@ void world_wait(struct world *w, uint64_t ms)
 {
     while (ms != 0) {
         uint64_t step = ms > 1000 ? 1000 : ms;
-        if (step > WORLD_TURN_MS)
-            w->now.mono_ms += step - WORLD_TURN_MS;
+        struct world *node = w;
+        do {
+            node->now.mono_ms += step > WORLD_TURN_MS ? step - WORLD_TURN_MS : 0;
+            node = node->next_node;
+        } while (node != w);
         world_turn(w);
         ms -= step;
     }
@@ -177,7 +252,7 @@ void world_wait(struct world *w, uint64_t ms)
 
 bool world_settle(struct world *w)
 {
-    for (int i = 0; i < WORLD_PATIENCE; i++) {
+    for (int i = 0; i < WORLD_PATIENCE && !world_is_off(w); i++) {
         bool spares =
             !lease_creates(&w->store.lease) || w->store.catalogue.count >= w->store.settings.objects;
         for (size_t k = 0; k < SPARE_KEKS && !spares; k++)
@@ -214,7 +289,7 @@ bool ask_send(struct world *w, int asker)
     }
     a->request.identity.scope = a->scope;
     a->busy = true;
-    run(w, a);
+    live(w, a);
     return !a->busy;
 }
 
@@ -227,7 +302,7 @@ void ask_hang_up(struct world *w, int asker)
 
 bool ask_finish(struct world *w, int asker)
 {
-    for (int i = 0; i < WORLD_PATIENCE && w->askers[asker].busy; i++)
+    for (int i = 0; i < WORLD_PATIENCE && w->askers[asker].busy && !world_is_off(w); i++)
         world_turn(w);
     return !w->askers[asker].busy;
 }

@@ -7,6 +7,8 @@
 #ifndef HOLDFAST_TESTS_SUPPORT_WORLD_H
 #define HOLDFAST_TESTS_SUPPORT_WORLD_H
 
+#include <setjmp.h>
+
 #include "keymgr/local.h"
 #include "operation/request.h"
 #include "support/fake_keymgr.h"
@@ -23,7 +25,10 @@
 struct world_options {
     struct store_settings settings; /* fields that are 0 get small values */
     bool without_journal;
-    bool local; /* the local key manager, on the same disk */
+    bool local;  /* the local key manager, on the same disk */
+    bool shared; /* the fake one is others' too */
+    struct world
+        *beside; /* another node of the same key manager; they have one clock and take turns together */
 };
 
 struct asker {
@@ -37,7 +42,9 @@ struct asker {
     int budget;                     /* items a turn; BATCH_ITEMS_A_TURN */
     uint8_t scope;
     unsigned runs;
-    bool refused; /* the message was refused as a whole */
+    uint64_t asked_at; /* the store's news then: it is run again when there are more, as a connection's
+                          request is */
+    bool refused;      /* the message was refused as a whole */
     size_t in_len, out_len;
     uint8_t in[MESSAGE_LARGE];
     uint8_t out[MESSAGE_LARGE];
@@ -47,14 +54,19 @@ struct world {
     struct world_options options;
     struct clock now;
     uint8_t *memory;
+    size_t memory_size;
     struct store store;
     struct fake_keymgr fake;
     struct local_keymgr *local;
     struct sim_disk *sim;
     struct disk_ops ops;
     struct tame_disk disk;
-    bool disk_frozen; /* the disk process answers nothing */
-    bool backwards;   /* askers are resumed from the last to the first */
+    struct world *next_node; /* in a ring */
+    bool killable;           /* in a turn */
+    jmp_buf death;
+    bool death_finishes; /* calls under way when it is killed take place */
+    bool disk_frozen;    /* the disk process answers nothing */
+    bool backwards;      /* askers are resumed from the last to the first */
     struct log log;
     struct operation_env env;
     struct audit audit; /* of the last run of a request */
@@ -64,7 +76,8 @@ struct world {
     char why[256];
 };
 
-/* The test frees it with world_free. Time begins at 1,000,000 ms and 2026-01-01. */
+/* The test frees it with world_free, those beside another one before that one. Time begins at 1,000,000 ms
+ * and 2026-01-01. */
 struct world *world_new(const struct world_options *options);
 /* The same, but for world_open: the disk can be prepared before. */
 struct world *world_prepare(const struct world_options *options);
@@ -72,10 +85,20 @@ void world_free(struct world *world);
 /* The server ends and starts anew on the same disk and key manager. False with world->why when it refuses to.
  */
 bool world_restart(struct world *world);
+/* The server is killed; its disk does what it was told. It is off, and time goes on, until world_restart. */
+void world_kill(struct world *world);
+/* It is killed in the middle of its turn at the n-th event from now: a call submitted or an answer taken.
+ * With `finishes` calls under way take place at the key manager, otherwise they never arrive. 0: it is not.
+ */
+void world_kill_at(struct world *world, uint64_t event, bool finishes);
+static inline bool world_is_off(const struct world *world)
+{
+    return world->memory == NULL;
+}
 /* Opens the store on what the disk has; part of world_new and world_restart. */
 bool world_open(struct world *world);
 
-/* One turn of the loop, WORLD_TURN_MS later. */
+/* One turn of the loop, WORLD_TURN_MS later; of every node beside it too. */
 void world_turn(struct world *world);
 void world_turns(struct world *world, int turns);
 /* Moves the clock, in turns of at most a second. */

@@ -332,6 +332,45 @@ static void a_record_of_another_version_is_told_apart(void **state)
     free(d);
 }
 
+/* The version of the root key: kept by every copy, gone with the material, and absent from older records. */
+static void the_root_version_is_kept(void **state)
+{
+    (void)state;
+    static const uint8_t version[16] = {1, 2, 3}, newer[16] = {4};
+    struct draft *d = calloc(1, sizeof *d), *next = calloc(1, sizeof *next);
+    struct object_head head = some_head(OBJECT_SECRET_DATA);
+    struct draft_parts parts = {.wrapped_kek = span_of_text("wrapped"),
+                                .key_format = KEY_FORMAT_OPAQUE,
+                                .subtype = 1,
+                                .root_version = span_of(version, sizeof version)};
+    draft_begin(d, &head, &parts);
+    set_text(d, "x-a", 0, "a");
+    struct object o = opened(d), n;
+    assert_true(span_equal(o.root_version, span_of(version, sizeof version)));
+    assert_int_equal(object_check(span_of(d->bytes, d->len), &n), STATUS_OK);
+    draft_from(next, &o, node);
+    n = opened(next);
+    assert_true(span_equal(n.root_version, span_of(version, sizeof version)));
+    assert_string_equal(text_at(&n, "x-a", 0), "a");
+    draft_rewrapped(next, &o, node, span_of_text("new"), span_of(newer, sizeof newer));
+    n = opened(next);
+    check_text(n.wrapped_kek, "new");
+    assert_true(span_equal(n.root_version, span_of(newer, sizeof newer)));
+    assert_int_equal(n.head.generation, o.head.generation + 1);
+    assert_int_equal(n.subtype, 1);
+    assert_string_equal(text_at(&n, "x-a", 0), "a");
+    draft_without_material(next, &o, node);
+    assert_int_equal(opened(next).root_version.len, 0);
+    parts.root_version = span_of(NULL, 0); /* as before there was one */
+    draft_begin(d, &head, &parts);
+    set_text(d, "x-a", 0, "a");
+    o = opened(d);
+    assert_int_equal(o.root_version.len, 0);
+    assert_string_equal(text_at(&o, "x-a", 0), "a");
+    free(next);
+    free(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -346,6 +385,7 @@ int main(void)
         cmocka_unit_test(dates_move_the_state),
         cmocka_unit_test(damaged_records_are_survived),
         cmocka_unit_test(a_record_of_another_version_is_told_apart),
+        cmocka_unit_test(the_root_version_is_kept),
     };
     return cmocka_run_group_tests_name("store/object", tests, NULL, NULL);
 }
