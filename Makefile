@@ -3,8 +3,10 @@
 # make                  build/holdfast, a stripped static-pie for this machine
 # make CROSS=aarch64    build/aarch64/holdfast, the same for arm64
 # make run              a server on 127.0.0.1:5696 (PORT=...) with an enrolled client, and the probe against it
+# make run KEYMANAGER=emulator  the same with two servers (PORT and PORT + 1) and a pretended Key Protect
 # make test             all tests
 # make bench            measurements, as ratios in one run
+# make bench-cloud      the same with an emulated cloud 50 ms away
 # make fuzz SECONDS=600 fuzzes every target that long
 # make clean            removes build/, but for the libraries; make distclean removes all of it
 
@@ -44,13 +46,16 @@ $(BINARY): $(OBJECTS) | vendor
 	@$(LIBS)/cc $(LDFLAGS) $(OBJECTS) -lcurl -lcares -lbearssl -o $@
 
 run: $(BINARY)
-	@tests/demo/run $(BINARY) $(PORT)
+	@tests/demo/run$(if $(filter emulator,$(KEYMANAGER)),_cloud) $(BINARY) $(PORT)
 
 test: $(BINARY)
 	@tests/run
 
 bench: $(BINARY)
 	@tests/bench/run
+
+bench-cloud: $(BINARY)
+	@tests/bench/cloud
 
 fuzz:
 	@tests/fuzz/run $(SECONDS)
@@ -61,5 +66,5 @@ clean:
 distclean:
 	rm -rf build
 
-.PHONY: all vendor run test bench fuzz clean distclean
+.PHONY: all vendor run test bench bench-cloud fuzz clean distclean
 -include $(OBJECTS:.o=.d)

@@ -93,7 +93,7 @@ static void mark_rows(struct rows *rows)
         if (r->identifier[0] == 0)
             r->mark = strcmp(r->state, "Pre-Active") == 0 ? 'O' : ' ';
         else if (newest != NULL && strcmp(newest->identifier, r->identifier) == 0)
-            r->mark = 'R';
+            r->mark = r->made < newest->made ? 'R' : ' ';
         else
             newest = r;
     }

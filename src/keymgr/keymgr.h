@@ -90,6 +90,8 @@ struct keymgr {
 };
 
 struct keymgr_ops {
+    /* Whether KEYMGR_FIND costs as much as a whole list. NULL: it never does. */
+    bool (*find_is_dear)(void *self);
     /* False when no call slot is free: nothing was done, ask again next turn. */
     bool (*submit)(void *self, const struct keymgr_call *call);
     /* The next finished call. False when there is none. */

@@ -374,10 +374,19 @@ static size_t kp_poll(void *self, struct pollfd *fds, size_t room, uint64_t *dea
     return http_poll(kp->http, fds, room, kp->now, deadline_ms);
 }
 
+static bool kp_find_is_dear(void *self)
+{
+    const struct keyprotect *kp = self;
+    return kp->now.mono_ms < kp->too_broad_ms;
+}
+
 struct keymgr keyprotect_keymgr(struct keyprotect *kp)
 {
-    static const struct keymgr_ops ops = {
-        .submit = kp_submit, .take = kp_take_answer, .turn = kp_turn, .poll = kp_poll};
+    static const struct keymgr_ops ops = {.find_is_dear = kp_find_is_dear,
+                                          .submit = kp_submit,
+                                          .take = kp_take_answer,
+                                          .turn = kp_turn,
+                                          .poll = kp_poll};
     return (struct keymgr){.ops = &ops, .self = kp, .shared = true};
 }
 

@@ -115,6 +115,21 @@ void make_key(struct op *op, uint32_t algorithm, size_t key_bytes, struct draft_
     parts->digest = span_of(digest, SHA256_BYTES);
 }
 
+bool make_takes_name(const struct op *op)
+{
+    struct ttlv_reader reader = ttlv_reader_trusted(op->args.make.template);
+    struct ttlv_item attribute, name;
+    while (ttlv_next(&reader, &attribute) == STATUS_OK) {
+        if (attribute.type != TTLV_STRUCTURE)
+            continue;
+        struct ttlv_reader inner = ttlv_enter(&attribute);
+        if (ttlv_next(&inner, &name) == STATUS_OK && name.tag == TAG_ATTRIBUTE_NAME &&
+            span_equal(name.value, span_of_text("Name")))
+            return true;
+    }
+    return false;
+}
+
 struct object_head make_head(struct op *op, enum object_type type, uint16_t flags)
 {
     const struct catalogue_entry *e = catalogue_get(&op->env->store->catalogue, op->spare->handle);

@@ -34,6 +34,8 @@ void make_wrapped(const struct op *op, struct draft_parts *parts);
 /* Seals registered material under the spare's KEK. */
 void make_sealed(struct op *op, struct span material, struct draft_parts *parts, uint8_t room[MAKE_ROOM]);
 
+/* Whether the template of the request gives a Name. */
+bool make_takes_name(const struct op *op);
 /* The head of a new object in the spare's slot. */
 struct object_head make_head(struct op *op, enum object_type type, uint16_t flags);
 /* Name of the scope that the client's new objects belong to. */

@@ -62,7 +62,7 @@ static enum result_reason respond(struct op *op, struct ttlv_writer *out)
 
 const struct operation op_create = {.code = OPERATION_CREATE,
                                     .name = "Create",
-                                    .needs = NEED_NEW_KEK | NEED_CATALOGUE,
+                                    .needs = NEED_NEW_KEK | NEED_NAMES,
                                     .decode = decode,
                                     .execute = execute,
                                     .respond = respond};

@@ -157,17 +157,17 @@ static enum result_reason execute(struct op *op)
     if (e->fresh_spent || (op->object.head.flags & OBJECT_FRESH) == 0)
         return REASON_NONE;
     e->fresh_spent = true;
-    if (store_busy(store, op->handle))
-        return REASON_NONE; /* the next change says so in the record */
+    struct object_attribute group;
+    bool grouped =
+        object_attribute_find(&op->object, attribute_by_tag(TAG_OBJECT_GROUP), span_of(NULL, 0), 0, &group);
+    if (store_busy(store, op->handle) || (store->keymgr.shared && !grouped))
+        return REASON_NONE; /* the next change says so in the record; until then the journal knows */
     struct draft *draft = &op->env->drafts[0];
     uint8_t room[ANCESTORS_BYTES];
     struct object next = store_descend(store, op->handle, &op->object, room);
     draft_from(draft, &next, store->node);
     draft->head.flags &= (uint16_t)~OBJECT_FRESH;
     enum result_reason reason = op_propose(op, draft, op->handle, COMMIT_JOURNAL);
-    struct object_attribute group;
-    bool grouped =
-        object_attribute_find(&op->object, attribute_by_tag(TAG_OBJECT_GROUP), span_of(NULL, 0), 0, &group);
     if (grouped &&
         op->object.sealed_material.len <= MESSAGE_SMALL / 2) /* the answer has to be kept meanwhile */
         return reason;

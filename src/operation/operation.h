@@ -41,6 +41,7 @@ enum operation_need {
     NEED_KEK = 4,        /* its KEK, when it has one */
     NEED_NEW_KEK = 8,    /* a spare */
     NEED_CATALOGUE = 16, /* every object known */
+    NEED_NAMES = 128,    /* every object known, when the template gives a Name: it must be nobody else's */
     ALLOW_ARCHIVED = 32,
     ALLOW_DESTROYED = 64
 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "operation/request.h"
 
+#include "operation/make.h"
+
 #include "base/wipe.h"
 #include "operation/payload.h"
 
@@ -125,7 +127,9 @@ static enum need need_other(struct op *op, enum result_reason *reason)
 static enum need need_objects(struct op *op, enum result_reason *reason)
 {
     enum need need = NEED_MET;
-    if ((op->row->needs & NEED_CATALOGUE) != 0 && !store_complete(op->env->store))
+    bool all =
+        (op->row->needs & NEED_CATALOGUE) != 0 || ((op->row->needs & NEED_NAMES) != 0 && make_takes_name(op));
+    if (all && !store_complete(op->env->store))
         return need_catalogue(op, reason);
     if ((op->row->needs & NEED_OBJECT) != 0)
         need = need_object(op, reason);

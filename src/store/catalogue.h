@@ -50,12 +50,12 @@ struct catalogue_entry {
     uint32_t pass;              /* last reconciliation that saw the record in the key manager */
     uint8_t scope;
     bool in_use;
-    bool dirty;                        /* in the list of records that the key manager lacks */
-    bool active;                       /* in the list of changes under way */
-    bool finding;                      /* its living records are being asked for */
-    bool missed;                       /* its record in the key manager was not found; looked at once more */
-    bool looked;                       /* they were, and nothing is newer: a change may be sent */
-    bool fresh_spent;                  /* served since start, though the record still says Fresh */
+    bool dirty;         /* in the list of records that the key manager lacks */
+    bool active;        /* in the list of changes under way */
+    bool finding;       /* its living records are being asked for */
+    bool looked;        /* they were, and nothing is newer: a change may be sent */
+    bool fresh_spent;   /* served since start, though the record still says Fresh */
+    uint32_t missed_ms; /* low bits of when its record in the key manager was not found; 0: it is there */
     uint32_t list_next, list_previous; /* in the dirty list */
     uint32_t active_next;
     uint32_t due_ms;        /* low bits of the moment when a dirty record goes to the key manager */

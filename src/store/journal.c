@@ -99,6 +99,7 @@ static void replay_put(struct store *s, const struct entry *in)
     uint32_t stored = be32_get(in->payload.ptr), served = be32_get(in->payload.ptr + 4);
     if (served > e->served_unix_s)
         e->served_unix_s = served;
+    e->fresh_spent = e->served_unix_s != 0;
     if (stored >= e->stored_generation) {
         e->stored_generation = stored;
         memcpy(e->record_id, in->payload.ptr + 8, RECORD_ID_BYTES);
@@ -119,6 +120,7 @@ static void replay_entry(struct store *s, const struct entry *in)
         return;
     if (in->type == JOURNAL_SERVED && in->payload.len == SERVED_BYTES) {
         e->served_unix_s = be32_get(in->payload.ptr + 16);
+        e->fresh_spent = true;
     } else if (in->type == JOURNAL_GONE) {
         catalogue_remove(&s->catalogue, e);
     } else if (in->type == JOURNAL_STORED && in->payload.len == STORED_BYTES &&

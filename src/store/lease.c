@@ -130,6 +130,13 @@ bool lease_tick(struct lease *lease, struct clock now)
     return true;
 }
 
+uint64_t lease_deadline(const struct lease *lease)
+{
+    uint64_t check = lease->asked ? UINT64_MAX : lease->next_check_ms;
+    uint64_t end = lease_serves(lease) ? lease->positive_mono_ms + lease->offline_ms : UINT64_MAX;
+    return check < end ? check : end;
+}
+
 bool lease_serves(const struct lease *lease)
 {
     switch (lease->state) {

@@ -48,6 +48,8 @@ MUST_USE bool lease_answer(struct lease *lease, enum keymgr_result result, const
 /* Time goes on. True: every KEK has to be wiped now. */
 MUST_USE bool lease_tick(struct lease *lease, struct clock now);
 
+/* The next moment at which time alone changes something; UINT64_MAX: none. */
+uint64_t lease_deadline(const struct lease *lease);
 /* Whether cached KEKs may be served, and whether new ones may be asked for. */
 bool lease_serves(const struct lease *lease);
 bool lease_creates(const struct lease *lease);

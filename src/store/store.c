@@ -116,7 +116,7 @@ uint64_t store_deadline(const struct store *s)
 {
     if (s->stirred)
         return s->now.mono_ms;
-    uint64_t deadline = s->lease.asked ? s->now.mono_ms + 1000 : s->lease.next_check_ms;
+    uint64_t deadline = lease_deadline(&s->lease);
     if (!s->upload_held && s->dirty_head != NO_SLOT_32) {
         uint64_t due = upload_due_ms(s, &s->catalogue.entries[s->dirty_head]);
         deadline = due < deadline ? due : deadline;

@@ -181,7 +181,7 @@ void sync_adopt(struct store *s, struct keymgr_listed *listed, struct span recor
         e = sync_add_unread(s, listed); /* what was known of it could not be read, and this can */
     if (e == NULL || (e->record == 0 && !entry_is_unread(e)) || sync_is_under_way(e))
         return; /* it is listed again */
-    e->missed = false;
+    e->missed_ms = 0;
     bool same = sync_same_id(listed->record_id, e->record_id);
     if (entry_is_unread(e)) {
         struct keymgr_listed other = {.generation = e->stored_generation};
@@ -192,6 +192,9 @@ void sync_adopt(struct store *s, struct keymgr_listed *listed, struct span recor
             sync_add_news(s, &other);
     } else if (same) {
         e->looked = true;
+    } else if (e->generation == e->stored_generation &&
+               span_equal(record, catalogue_record(&s->catalogue, e))) {
+        sync_note_own(s, e, listed);
     } else if (sync_follows(s, e, listed)) {
         if (e->generation == e->stored_generation)
             upload_supersede(s, listed->record_id);
@@ -202,11 +205,18 @@ void sync_adopt(struct store *s, struct keymgr_listed *listed, struct span recor
     }
 }
 
+/* Whether no list can lag so long. */
+static bool is_missed(const struct store *s, const struct catalogue_entry *e)
+{
+    return e->missed_ms != 0 && (uint32_t)s->now.mono_ms - e->missed_ms + 1 >= LAG_MS;
+}
+
 /* Another node may have written a newer record that no list tells of yet: then a change of this node is
  * merged with it, not lost. */
 static void look_again(struct store *s, struct catalogue_entry *e)
 {
-    e->missed = true;
+    if (e->missed_ms == 0)
+        e->missed_ms = (uint32_t)s->now.mono_ms | 1;
     kek_forget(&s->keks, catalogue_slot(&s->catalogue, e));
     upload_remove(s, e);
     upload_add(s, e, s->now.mono_ms + LAG_MS);
@@ -221,7 +231,7 @@ void sync_vanished(struct store *s, const struct keymgr_listed *listed)
         return;
     if (entry_is_unread(e))
         sync_forget(s, e);
-    else if (s->keymgr.shared && e->generation > e->stored_generation && !e->missed)
+    else if (s->keymgr.shared && e->generation > e->stored_generation && !is_missed(s, e))
         look_again(s, e);
     else if (s->keymgr.shared)
         forget_removed(s, e);

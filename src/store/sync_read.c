@@ -119,8 +119,13 @@ static bool is_own(const struct store *s, const struct catalogue_entry *e, const
     return memcmp(digest, listed->digest, RECORD_DIGEST_BYTES) == 0;
 }
 
-static void note_own(struct store *s, struct catalogue_entry *e, const struct keymgr_listed *listed)
+void sync_note_own(struct store *s, struct catalogue_entry *e, const struct keymgr_listed *listed)
 {
+    if (e->stored_generation == listed->generation &&
+        memcmp(e->record_id, listed->record_id, RECORD_ID_BYTES) < 0) {
+        upload_supersede(s, listed->record_id);
+        return;
+    }
     upload_note_stored(s, e, listed->generation, listed->record_id);
     if (e->stored_generation == e->generation)
         upload_remove(s, e);
@@ -164,7 +169,7 @@ bool sync_look_at(struct store *s, const struct keymgr_listed *listed)
         return true;
     }
     if (is_own(s, e, listed))
-        note_own(s, e, listed);
+        sync_note_own(s, e, listed);
     else
         sync_add_news(s, listed);
     return false;

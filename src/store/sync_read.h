@@ -42,4 +42,8 @@ void sync_unseen(struct store *store, struct catalogue_entry *entry);
 /* Says so once when the catalogue is complete for the first time. */
 void sync_note_complete(struct store *store);
 
+/* The listed record is the one that this node has. Several nodes may have written the same bytes: of these
+ * records the one with the least identifier stays, for every node. */
+void sync_note_own(struct store *store, struct catalogue_entry *entry, const struct keymgr_listed *listed);
+
 #endif

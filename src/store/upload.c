@@ -10,6 +10,8 @@
 #define DENIED_MS 600000
 /* Removals leave most calls to what somebody waits for. */
 #define REMOVALS_AT_ONCE 2
+/* How old the list of the newest records may be for that; it is read every second while things change. */
+#define NEWEST_DO_MS 3000
 
 void upload_add(struct store *s, struct catalogue_entry *e, uint64_t due_ms)
 {
@@ -152,6 +154,14 @@ void upload_removal_answered(struct store *s, const struct keymgr_answer *a)
     s->removals_used--;
 }
 
+/* Where a look at one object's records costs a whole list, the newest ones, read a moment ago, have to do. */
+static bool newest_do(const struct store *s)
+{
+    const struct keymgr_ops *ops = s->keymgr.ops;
+    return ops->find_is_dear != NULL && ops->find_is_dear(s->keymgr.self) &&
+           s->now.mono_ms - s->sync.newest_done_ms < NEWEST_DO_MS;
+}
+
 void upload_send(struct store *s)
 {
     s->upload_held = false;
@@ -163,7 +173,7 @@ void upload_send(struct store *s)
             upload_remove(s, e); /* that call brings the newest generation along, or puts it back here */
             continue;
         }
-        if (s->keymgr.shared && !e->looked) {
+        if (s->keymgr.shared && !e->looked && !newest_do(s)) {
             upload_remove(s, e); /* comes back when its records in the key manager are known */
             sync_doubt(s, e);
             if (!e->finding)

@@ -236,6 +236,7 @@ static uint64_t most_requests(const struct exchange *x)
 static void measure(struct exchange *x, struct crowd *c)
 {
     const struct options *o = x->options;
+    settle(o->pause);
     bool by_count = o->requests > 0 || x->kind == FILL_STORE || x->kind == DESCRIBE_KEY;
     if (o->warmup > 0 && !by_count)
         phase(x, c, o->warmup, UINT64_MAX);

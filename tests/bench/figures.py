@@ -19,6 +19,9 @@ class Figures:
     def add(self, what, whom, value):
         self._values.setdefault((what, whom), []).append(value)
 
+    def all(self, what, whom):
+        return self._values.get((what, whom), [])
+
     def median(self, what, whom):
         values = self._values.get((what, whom))
         return statistics.median(values) if values else None
@@ -46,8 +49,9 @@ def number(value):
 class Table:
     """Rows of figures; a row may carry a ratio and the bound that it must keep."""
 
-    def __init__(self, figures):
+    def __init__(self, figures, columns=None):
         self.figures = figures
+        self.columns = columns or COLUMNS
         self.lines = []
         self.kept = self.over = self.missing = 0
 
@@ -59,20 +63,20 @@ class Table:
     def heading(self, title):
         if self.lines:
             self.lines.append("")
-        self._line(title, COLUMNS, ("ratio", "bound", ""))
+        self._line(title, self.columns, ("ratio", "bound", ""))
 
     def row(self, title, what, judged=NOT_JUDGED):
-        self._line(title, [number(self.figures.median(what, whom)) for whom in COLUMNS], judged)
+        self._line(title, [number(self.figures.median(what, whom)) for whom in self.columns], judged)
 
     def cost_row(self, title, what, judged=NOT_JUDGED):
-        self._line(title, [number(self.figures.cost(what, whom)) for whom in COLUMNS], judged)
+        self._line(title, [number(self.figures.cost(what, whom)) for whom in self.columns], judged)
 
     def single(self, title, value, judged=NOT_JUDGED):
-        self._line(title, [number(value)] + [""] * (len(COLUMNS) - 1), judged)
+        self._line(title, [number(value)] + [""] * (len(self.columns) - 1), judged)
 
     def judged(self, title, judged):
         """A row of nothing but a ratio and its bound."""
-        self._line(title, [""] * len(COLUMNS), judged)
+        self._line(title, [""] * len(self.columns), judged)
 
     def at_most(self, value, limit, unit):
         """A bound from above, for the end of a row; counted."""

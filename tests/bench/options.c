@@ -32,6 +32,7 @@ static const struct row {
     {"--seconds", SECONDS, 3600, offsetof(struct options, seconds)},
     {"--warmup", SECONDS, 3600, offsetof(struct options, warmup)},
     {"--pace", SECONDS, 3600, offsetof(struct options, pace)},
+    {"--pause", SECONDS, 3600, offsetof(struct options, pause)},
     {"--linger", SECONDS, 3600, offsetof(struct options, linger)},
     {"--port", NUMBER, 65535, offsetof(struct options, port)},
     {"--pid", NUMBER, 1u << 22, offsetof(struct options, pid)},

@@ -12,6 +12,7 @@ struct options {
     double seconds;          /* length of the measured window */
     double warmup;           /* seconds of the same load before it */
     double pace;             /* storm: seconds between two Gets */
+    double pause;            /* get, echo: seconds between the last handshake and the first request */
     double linger;           /* seconds from the last answer until the server's CPU time is read */
     unsigned port;
     unsigned pid; /* server whose CPU time is measured; 0: none */

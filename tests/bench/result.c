@@ -9,9 +9,7 @@
 
 #include "peer.h"
 
-/* The server may still be busy with the last connection's end when we have seen all we wait for, or with
- * writing what was created. */
-static void settle(double seconds)
+void settle(double seconds)
 {
     struct timespec pause = {.tv_sec = (time_t)seconds,
                              .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
@@ -21,7 +19,7 @@ static void settle(double seconds)
 void result_begin(struct result *r, const struct options *o)
 {
     memset(r, 0, sizeof *r);
-    settle(0.005);
+    settle(0.005); /* the server may still be busy with the last connection's end */
     r->cpu = cpu_read((pid_t)o->pid);
     r->begun_ns = now_ns();
 }
@@ -29,7 +27,7 @@ void result_begin(struct result *r, const struct options *o)
 void result_end(struct result *r, const struct options *o)
 {
     r->ended_ns = now_ns();
-    settle(o->linger);
+    settle(o->linger); /* it may have more to do, such as writing what was created */
     r->cpu = cpu_since((pid_t)o->pid, r->cpu);
 }
 

@@ -23,6 +23,9 @@ struct result {
     struct histogram step[2];
 };
 
+/* Sleeps. */
+void settle(double seconds);
+
 /* Clears, and takes time and the server's CPU time. */
 void result_begin(struct result *r, const struct options *o);
 

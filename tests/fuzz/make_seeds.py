@@ -366,6 +366,75 @@ def make_json():
         put("json", title, bytes([number * 37 & 255]) + text.encode())
 
 
+RECORD, HEAD, WRAPPED, ROOT_VERSION = 0x540001, 0x540002, 0x540004, 0x540007
+
+
+def record(state, generation, node, *attributes, root_version=b""):
+    """A record of src/store/object.h."""
+    head = bytes([1, 2, state, 0, 0, 4, 0, 0]) + struct.pack(">I", generation) + b"\xa0" * 16 + bytes([node]) * 8 + bytes(4)
+    content = item(HEAD, 8, head) + item(WRAPPED, 8, b"Y2lwaGVy") + (item(ROOT_VERSION, 8, root_version) if root_version else b"")
+    content += b"".join(attributes)
+    return item(RECORD, 1, content)
+
+
+def custom(name, value, index=0):
+    inside = item(TAGS["AttributeName"], 7, name) + (item(TAGS["AttributeIndex"], 2, struct.pack(">I", index)) if index else b"")
+    return item(TAGS["Attribute"], 1, inside + item(TAGS["AttributeValue"], 7, value))
+
+
+def changed(date):
+    return item(TAGS["LastChangeDate"], 9, struct.pack(">Q", date))
+
+
+RECORDS = {
+    "same": [record(2, 3, 1, changed(5), custom(b"x-a", b"a"))] * 2,
+    "side-by-side": [record(2, 3, 1, changed(5), custom(b"x-a", b"a")), record(2, 3, 2, changed(6), custom(b"x-b", b"b"))],
+    "state-leads": [record(3, 9, 1), record(5, 2, 1, custom(b"x-a", b"a", 3))],
+    "no-room": [record(2, 3, 1, custom(b"x-a", b"a" * 1000), custom(b"x-b", b"a" * 900)),
+                record(2, 3, 2, custom(b"x-c", b"c" * 1000), custom(b"x-d", b"d" * 900))],
+    "root-versions": [record(2, 3, 1, root_version=b"1" * 16), record(2, 4, 1, root_version=b"2" * 16)],
+    "twice": [record(1, 1, 1, custom(b"x-a", b"a"), custom(b"x-a", b"b")), record(1, 1, 2, custom(b"x-b", b"b"))],
+    "last-generation": [record(2, 0xFFFFFFFF, 1, custom(b"x-a", b"a")), record(2, 7, 2)],
+}
+# Bytes as tests/fuzz/keyprotect_fuzz.c reads them; a call of a kind, an answer for a slot, a turn.
+SUBMIT, ANSWER, TURN, LATER, TAKE, FILE, TEST = 0, 1, 7, 3 + 80, 4, 5, 6 + 8
+NEW_KEY, UNWRAP, REWRAP, STATE, PUT, GET, LIST, LIST_DELETED, FIND, DELETE = range(10)
+STATUS = {status: number for number, status in enumerate([200, 201, 204, 400, 401, 403, 404, 409, 410, 422, 429, 500, 503, 302])}
+
+
+def call(kind):
+    return [SUBMIT, kind, 16, TURN]
+
+
+def reply(slot, status, body):
+    return [ANSWER, slot, STATUS[status], body, TURN]
+
+
+PLAYS = {
+    "new-key": (0, call(NEW_KEY) + reply(0, 200, 2) + [TAKE]),
+    "state": (0, call(STATE) + reply(8, 200, 0) + reply(8, 200, 2) + [TAKE] + call(STATE) + reply(8, 200, 0) + reply(8, 200, 2)),
+    "expired": (4, call(STATE) + reply(8, 200, 1) + reply(8, 200, 2) + [TAKE] + call(NEW_KEY) + reply(0, 409, 7) + [TAKE]),
+    "broker": (1, call(STATE) + reply(8, 200, 5) + reply(8, 200, 0) + reply(8, 200, 2) + [TAKE]),
+    "unwrap-and-rewrap": (0, call(UNWRAP) + call(REWRAP) + reply(1, 200, 2) + reply(0, 200, 2) + [TAKE]),
+    "lost-post": (0, call(PUT) + reply(0, 500, 11) + [LATER] + reply(0, 200, 4) + reply(0, 201, 3) + [TAKE]),
+    "lists": (0, call(LIST) + call(FIND) + call(LIST_DELETED) + reply(0, 200, 4) + reply(1, 200, 4) + reply(2, 200, 10) + [TAKE]),
+    "too-broad": (0, call(LIST) + call(FIND) + reply(0, 400, 6) + reply(0, 200, 4) + reply(1, 400, 6) + reply(1, 400, 6) + [TAKE]),
+    "get-and-delete": (0, call(GET) + call(DELETE) + reply(0, 200, 3) + reply(1, 204, 11) + [TAKE]),
+    "token": (2, call(GET) + [FILE, 17, TURN] + reply(9, 200, 8) + reply(0, 401, 11) + [LATER, LATER, LATER] + [TAKE]),
+    "no-token": (2, call(GET) + [FILE, 0, TURN, TAKE, 6 + 16, LATER, FILE, 8, TURN, TAKE]),
+    "busy": (0, call(GET) + [ANSWER, 0, 32 + 10, 1, TURN] + [LATER] * 8 + [TAKE]),
+    "test": (4, [TEST, TURN, FILE, 17, TURN] + reply(9, 200, 8) + reply(8, 200, 0) + reply(8, 200, 2) + reply(8, 200, 2)
+             + reply(8, 200, 9) + reply(8, 201, 3) + reply(8, 200, 3) + reply(8, 204, 11) + [TURN]),
+}
+
+
+def make_keyprotect():
+    for title, (first, second) in RECORDS.items():
+        put("keyprotect", "merge-" + title, bytes([128]) + struct.pack(">H", len(first)) + first + second)
+    for title, (flags, play) in PLAYS.items():
+        put("keyprotect", title, bytes([flags] + play))
+
+
 def main():
     for old in CORPUS.glob("*/seed-*"):
         old.unlink()
@@ -374,6 +443,7 @@ def main():
     make_config()
     make_x509()
     make_json()
+    make_keyprotect()
     for folder in sorted(CORPUS.iterdir()):
         print(folder.name, len(list(folder.iterdir())))
 

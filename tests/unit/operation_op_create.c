@@ -198,7 +198,7 @@ static void a_create_without_spare_waits_for_one(void **state)
 }
 
 /* Names are a scope's own: before all are known none is given away. */
-static void a_create_waits_for_the_catalogue(void **state)
+static void a_create_with_a_name_waits_for_the_catalogue(void **state)
 {
     (void)state;
     struct world *w = world_prepare(NULL);
@@ -206,7 +206,11 @@ static void a_create_waits_for_the_catalogue(void **state)
     assert_true(world_open(w));
     world_turns(w, 100);
     assert_int_equal(w->store.spares[0].phase, SPARE_READY);
-    put_template_end(create_begin(w));
+    put_template_end(create_begin(w)); /* vCenter gives no Name: nothing to wait for */
+    (void)ask_send(w, 1);
+    assert_true(ask_finish(w, 1));
+    check_reason(w, 1, 0, REASON_NONE);
+    item_create(ask(w, 1), "mine alone");
     assert_false(ask_send(w, 1));
     world_turns(w, 20);
     assert_true(w->askers[1].busy);
@@ -242,7 +246,7 @@ int main(void)
         STORY(attributes_are_those_of_the_version),
         STORY(the_new_key_is_the_id_placeholder),
         STORY(a_create_without_spare_waits_for_one),
-        cmocka_unit_test(a_create_waits_for_the_catalogue),
+        cmocka_unit_test(a_create_with_a_name_waits_for_the_catalogue),
         STORY(a_create_that_the_key_manager_does_not_take_makes_nothing),
     };
     return cmocka_run_group_tests_name("op_create", tests, NULL, NULL);
