@@ -178,6 +178,8 @@ static bool kp_submit(void *self, const struct keymgr_call *call)
     struct keyprotect *kp = self;
     size_t first = call->kind == KEYMGR_STATE ? KP_STATE_CALL : 0;
     size_t end = call->kind == KEYMGR_STATE ? KP_CALLS : CLOUD_CALLS;
+    if (call->kind == KEYMGR_STATE && kp->now.mono_ms < kp->test_wanted_ms)
+        return false; /* the test is next; the question is asked again at once */
     for (size_t i = first; i < end; i++) {
         struct kp_call *c = &kp->calls[i];
         if (c->phase != KP_FREE)
@@ -302,10 +304,24 @@ static void answered(struct keyprotect *kp, struct kp_call *c, const struct http
     }
 }
 
+/* What the store was handed it has read by now. */
+static void free_taken(struct keyprotect *kp)
+{
+    for (size_t k = 0; kp->busy != 0 && k < KP_CALLS; k++) {
+        struct kp_call *c = &kp->calls[k];
+        if (c->phase != KP_TAKEN)
+            continue;
+        wipe(c->data, c->data_len);
+        c->phase = KP_FREE;
+        kp->busy--;
+    }
+}
+
 static void kp_turn(void *self, struct clock now)
 {
     struct keyprotect *kp = self;
     kp->now = now;
+    free_taken(kp);
     http_turn(kp->http, now);
     iam_turn(&kp->iam, now);
     for (size_t i = 0; kp->busy != 0 && i < KP_CALLS; i++) {
@@ -325,14 +341,7 @@ static void kp_turn(void *self, struct clock now)
 static bool kp_take_answer(void *self, struct keymgr_answer *answer)
 {
     struct keyprotect *kp = self;
-    for (size_t k = 0; kp->busy != 0 && k < KP_CALLS; k++) {
-        struct kp_call *c = &kp->calls[k];
-        if (c->phase != KP_TAKEN)
-            continue;
-        wipe(c->data, c->data_len);
-        c->phase = KP_FREE;
-        kp->busy--;
-    }
+    free_taken(kp);
     for (size_t k = 0; kp->busy != 0 && k < KP_CALLS; k++) {
         size_t i = (kp->next_take + k) % KP_CALLS;
         struct kp_call *c = &kp->calls[i];
