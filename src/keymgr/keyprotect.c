@@ -178,8 +178,6 @@ static bool kp_submit(void *self, const struct keymgr_call *call)
     struct keyprotect *kp = self;
     size_t first = call->kind == KEYMGR_STATE ? KP_STATE_CALL : 0;
     size_t end = call->kind == KEYMGR_STATE ? KP_CALLS : CLOUD_CALLS;
-    if (call->kind == KEYMGR_STATE && kp->now.mono_ms < kp->test_wanted_ms)
-        return false; /* the test is next; the question is asked again at once */
     for (size_t i = first; i < end; i++) {
         struct kp_call *c = &kp->calls[i];
         if (c->phase != KP_FREE)
@@ -304,7 +302,8 @@ static void answered(struct keyprotect *kp, struct kp_call *c, const struct http
     }
 }
 
-/* What the store was handed it has read by now. */
+/* What the store was handed it has read by now. Freed here, so that a test that waits comes before the next
+ * question. */
 static void free_taken(struct keyprotect *kp)
 {
     for (size_t k = 0; kp->busy != 0 && k < KP_CALLS; k++) {

@@ -83,8 +83,7 @@ struct keyprotect {
     uint8_t check_digest[32];
     struct keyprotect_facts facts;
     struct keyprotect_test test;
-    uint64_t test_wanted_ms; /* until then a test waits for its slot, and comes before the next question */
-    uint64_t test_attempts;  /* of iam, when the test began */
+    uint64_t test_attempts; /* of iam, when the test began */
     size_t next_take;
     size_t busy; /* calls that are not free */
     struct kp_call calls[KP_CALLS];
