@@ -75,6 +75,9 @@
 #define HTTP_ANSWER_MAX 16384
 /* bytes; libcurl's and c-ares's memory: HTTP_CALLS connections with their TLS. */
 #define HTTP_MEMORY (1u << 20)
+/* bytes; the file of root certificates: a few. All of a distribution's take 200 KiB, and are read for each
+ * connection. */
+#define ROOTS_MAX 65536
 /* bytes; an IAM token. IBM's have about 1,500. */
 #define TOKEN_MAX 4096
 /* bytes; an API key in its file. IBM's have 44. */

@@ -119,6 +119,14 @@ static const char *age(long long now, long long then, char out[24])
     return out;
 }
 
+/* At most four characters: 9999, 10k, 4M. */
+static const char *generation(unsigned n, char out[24])
+{
+    unsigned unit = n < 10000 ? 1 : n < 1000000 ? 1000 : 1000000;
+    snprintf(out, 24, "%u%s", n / unit % 10000, unit == 1 ? "" : unit == 1000 ? "k" : "M");
+    return out;
+}
+
 static bool is_shown(const struct row *r, const char *filter)
 {
     if (filter == NULL)
@@ -134,7 +142,7 @@ static void print_rows(const struct rows *rows, const char *filter)
 {
     size_t vms = 0, orphans = 0, replaced = 0, destroyed = 0;
     long long now = time(NULL);
-    char made[24], served[24];
+    char made[24], served[24], gen[24];
     printf("%-18s %-7s %4s %4s %4s %-36s\n", "VM or host", "State", "age", "used", "gen",
            "Unique Identifier");
     for (size_t i = 0; i < rows->count; i++) {
@@ -145,8 +153,8 @@ static void print_rows(const struct rows *rows, const char *filter)
         replaced += r->mark == 'R';
         destroyed += is_destroyed(r);
         if (is_shown(r, filter))
-            printf("%-18.18s %-7.7s %4s %4s %4u %s %c\n", name, r->state, age(now, r->made, made),
-                   age(now, r->served, served), r->generation, r->uid, r->mark);
+            printf("%-18.18s %-7.7s %4s %4s %4s %s %c\n", name, r->state, age(now, r->made, made),
+                   age(now, r->served, served), generation(r->generation, gen), r->uid, r->mark);
     }
     printf("%zu objects: %zu keys of VMs in use, %zu older keys of the same (R),\n", rows->count, vms,
            replaced);

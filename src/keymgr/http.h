@@ -72,6 +72,12 @@ bool http_ended(struct http *http, size_t slot, struct http_answer *answer);
 /* Wipes what a call left; ends it when it is under way. */
 void http_free(struct http *http, size_t slot);
 
+/*
+ * Closes every connection: libcurl and the TLS engine keep the last bytes of each, and they may have been a
+ * key. Calls under way end as broken.
+ */
+void http_forget(struct http *http);
+
 /* Carries all calls on that have an event, or whose time has come. */
 void http_turn(struct http *http, struct clock now);
 /*

@@ -76,8 +76,7 @@ struct keymgr_answer {
     uint8_t record_id[RECORD_ID_BYTES]; /* put */
     uint8_t
         root_version[ROOT_VERSION_BYTES]; /* state: the newest; new key, rewrap: that wrapped; else zeros */
-    struct span data; /* wrapped key (new key, rewrap, unwrap under a newer root key) or record; valid until
-                         the next take */
+    struct span data; /* wrapped key (new key, rewrap) or record; valid until the next take */
     const struct keymgr_listed *listed;
     size_t listed_count;
     uint64_t cursor; /* list: where to go on; 0 at the end */
@@ -90,6 +89,8 @@ struct keymgr {
 };
 
 struct keymgr_ops {
+    /* Every key was erased: what is left of answers goes too; calls under way fail. NULL: nothing is left. */
+    void (*forget)(void *self);
     /* Whether KEYMGR_FIND costs as much as a whole list. NULL: it never does. */
     bool (*find_is_dear)(void *self);
     /* False when no call slot is free: nothing was done, ask again next turn. */

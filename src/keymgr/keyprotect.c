@@ -14,6 +14,8 @@
 #define PAUSE_MOST 30000
 /* More keys than a search takes do not become fewer soon. */
 #define BROAD_MS 3600000
+/* How long an endpoint that the broker told is not doubted. */
+#define DISCOVERED_MS 600000
 
 struct keyprotect *keyprotect_carve(struct region *region)
 {
@@ -206,6 +208,13 @@ static bool kp_submit(void *self, const struct keymgr_call *call)
     return false;
 }
 
+/* Too many requests pause everything but the question about the root key: the lease hangs on its answer. */
+static uint64_t begins_at(const struct keyprotect *kp, const struct kp_call *c)
+{
+    bool pauses = c->call.kind != KEYMGR_STATE || c->testing;
+    return pauses && kp->pause_ms > c->retry_ms ? kp->pause_ms : c->retry_ms;
+}
+
 static void begin(struct keyprotect *kp, struct kp_call *c)
 {
     uint64_t now = kp->now.mono_ms;
@@ -213,7 +222,7 @@ static void begin(struct keyprotect *kp, struct kp_call *c)
         fail_call(c, KEYMGR_AWAY, c->answer.why[0] != 0 ? NULL : "no answer in time");
         return;
     }
-    if (now < c->retry_ms || now < kp->pause_ms || (kp->url[0] == 0 && c->step != STEP_BROKER))
+    if (now < begins_at(kp, c) || (kp->url[0] == 0 && c->step != STEP_BROKER))
         return;
     switch (iam_ask(&kp->iam, kp->now)) {
     case ASK_WAIT:
@@ -240,6 +249,14 @@ static bool may_be_stored(const struct kp_call *c, const struct http_answer *a)
     return c->step == STEP_POST && a->sent && !refused;
 }
 
+/* An instance that does not answer for long may have moved: HPCS's broker is asked again. */
+static void doubt_endpoint(struct keyprotect *kp, const struct kp_call *c)
+{
+    if (c->call.kind == KEYMGR_STATE && !c->testing && kp->discovered_ms != 0 &&
+        kp->now.mono_ms - kp->discovered_ms >= DISCOVERED_MS)
+        kp->url[0] = 0;
+}
+
 static void try_again(struct keyprotect *kp, struct kp_call *c, const struct http_answer *a)
 {
     uint64_t wait = (uint64_t)BACKOFF_MS << c->failures, now = kp->now.mono_ms;
@@ -249,9 +266,12 @@ static void try_again(struct keyprotect *kp, struct kp_call *c, const struct htt
         kp->pause_ms = until > kp->pause_ms ? until : kp->pause_ms;
         wait = kp->pause_ms - now;
     }
+    if (a->outcome == HTTP_BROKEN && c->failures == 0)
+        wait = 0; /* most likely a kept connection that the other side had closed */
     if (may_be_stored(c, a))
         kp_look_for_post(kp, c);
     if (++c->failures >= KP_ATTEMPTS || now + wait >= c->deadline_ms) {
+        doubt_endpoint(kp, c);
         fail_call(c, KEYMGR_AWAY, NULL);
         return;
     }
@@ -367,7 +387,7 @@ static size_t kp_poll(void *self, struct pollfd *fds, size_t room, uint64_t *dea
     uint64_t due = iam_deadline(&kp->iam);
     for (size_t i = 0; kp->busy != 0 && i < KP_CALLS; i++) {
         const struct kp_call *c = &kp->calls[i];
-        uint64_t at = c->retry_ms > kp->pause_ms ? c->retry_ms : kp->pause_ms;
+        uint64_t at = begins_at(kp, c);
         if (c->phase == KP_DONE && c->testing && kp->test.at != TEST_TOKEN)
             due = kp->now.mono_ms;
         if (c->phase != KP_WAITS)
@@ -388,9 +408,16 @@ static bool kp_find_is_dear(void *self)
     return kp->now.mono_ms < kp->too_broad_ms;
 }
 
+static void kp_forget(void *self)
+{
+    struct keyprotect *kp = self;
+    http_forget(kp->http);
+}
+
 struct keymgr keyprotect_keymgr(struct keyprotect *kp)
 {
     static const struct keymgr_ops ops = {.find_is_dear = kp_find_is_dear,
+                                          .forget = kp_forget,
                                           .submit = kp_submit,
                                           .take = kp_take_answer,
                                           .turn = kp_turn,

@@ -53,7 +53,7 @@ struct keyprotect_facts {
     bool search_refused; /* more than 5,000 keys: lists are read whole */
     size_t memory_most;  /* bytes of libcurl's memory that were ever in use at once */
     uint64_t memory_refused;
-    uint64_t foreign; /* keys in the last whole list that are no records */
+    uint64_t foreign; /* keys in the last list that are no records */
 };
 struct keyprotect_facts keyprotect_facts(const struct keyprotect *kp);
 

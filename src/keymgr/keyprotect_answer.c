@@ -310,6 +310,7 @@ static void take_broker(struct keyprotect *kp, struct kp_call *c)
         return;
     }
     snprintf(kp->url, sizeof kp->url, "https://%s", host);
+    kp->discovered_ms = kp->now.mono_ms;
     kp_next_step(kp, c, STEP_META);
 }
 

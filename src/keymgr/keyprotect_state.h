@@ -72,11 +72,10 @@ struct keyprotect {
     struct iam iam;
     struct log *log;
     struct clock now;
-    uint64_t pause_ms;  /* nothing begins before: too many requests */
-    uint64_t broker_ms; /* the broker is asked again then */
-    bool broker_asked;
-    uint64_t too_broad_ms; /* until then lists are read whole: too many keys for a search */
-    int root_state;        /* as last told; 0 not yet */
+    uint64_t pause_ms;      /* nothing begins before: too many requests */
+    uint64_t discovered_ms; /* when HPCS's broker told the endpoint; 0: it was not asked */
+    uint64_t too_broad_ms;  /* until then lists are read whole: too many keys for a search */
+    int root_state;         /* as last told; 0 not yet */
     uint8_t root_version[ROOT_VERSION_BYTES];
     size_t check_len; /* a key of the root key's, unwrapped again at each question for its state */
     uint8_t check[WRAPPED_KEK_MAX];

@@ -6,8 +6,6 @@
 #include <fcntl.h>
 #include <roots.h>
 #include <stdio.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* A clock this far from the key manager's is named: certificates and tokens depend on it. */
@@ -17,7 +15,9 @@ void keymanager_carve(struct server *s)
 {
     if (keymanager_is_cloud(s))
         s->keyprotect = keyprotect_carve(&s->region);
-    else
+    if (keymanager_is_cloud(s) && s->config.keymanager_roots[0] != 0)
+        s->roots = region_take(&s->region, "roots", 1, ROOTS_MAX);
+    if (!keymanager_is_cloud(s))
         s->local = local_carve(&s->region, s->config.objects);
 }
 
@@ -35,29 +35,32 @@ static bool open_local(struct server *s, struct keymgr *out, char *why, size_t c
     return true;
 }
 
-/* The roots stay mapped as long as the server runs. */
-static bool read_roots(const char *path, struct span *out, char *why, size_t cap)
+static bool read_roots(struct server *s, struct span *out, char *why, size_t cap)
 {
-    struct stat info;
+    const char *path = s->config.keymanager_roots;
     if (path[0] == 0) {
         *out = span_of(roots_pem, sizeof roots_pem - 1);
         return true;
     }
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &info) != 0 || info.st_size == 0) {
-        snprintf(why, cap, "keymanager roots %s: %s", path, fd < 0 ? strerror(errno) : "the file is empty");
-        if (fd >= 0)
-            close(fd);
-        return false;
-    }
-    void *text = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    close(fd);
-    if (text == MAP_FAILED || memmem(text, (size_t)info.st_size, "-----BEGIN CERTIFICATE-----", 27) == NULL) {
+    size_t len = 0;
+    ssize_t n = fd < 0 ? -1 : 0;
+    while (fd >= 0 && len < ROOTS_MAX && (n = read(fd, s->roots + len, ROOTS_MAX - len)) > 0)
+        len += (size_t)n;
+    int error = errno;
+    if (fd >= 0)
+        close(fd);
+    *out = span_of(s->roots, len);
+    if (n < 0)
+        snprintf(why, cap, "keymanager roots %s: %s", path, strerror(error));
+    else if (len == ROOTS_MAX)
+        snprintf(why, cap,
+                 "keymanager roots %s: larger than 65,535 bytes; only the few roots that are needed", path);
+    else if (memmem(s->roots, len, "-----BEGIN CERTIFICATE-----", 27) == NULL)
         snprintf(why, cap, "keymanager roots %s: no PEM certificate is in it", path);
-        return false;
-    }
-    *out = span_of(text, (size_t)info.st_size);
-    return true;
+    else
+        return true;
+    return false;
 }
 
 static bool open_cloud(struct server *s, struct keymgr *out, char *why, size_t cap)
@@ -74,7 +77,7 @@ static bool open_cloud(struct server *s, struct keymgr *out, char *why, size_t c
                                            .key_ring = c->keymanager_key_ring,
                                            .proxy = c->keymanager_proxy,
                                            .timeout_ms = c->keymanager_timeout_ms};
-    if (!read_roots(c->keymanager_roots, &settings.roots, why, cap) ||
+    if (!read_roots(s, &settings.roots, why, cap) ||
         !keyprotect_open(s->keyprotect, &settings, &s->disk, &s->log, why, cap))
         return false;
     *out = keyprotect_keymgr(s->keyprotect);

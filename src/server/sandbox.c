@@ -8,6 +8,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -32,6 +33,10 @@
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 4), BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ARGUMENT(n)),  \
         BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_ACCMODE | O_CREAT | O_TRUNC, 1, 0),                           \
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES)
+#define ALLOW_FIONBIO                                                                                        \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 4), BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ARGUMENT(1)),   \
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FIONBIO, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),    \
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES)
 /* Sockets of IPv4 and IPv6 only. */
 #define ALLOW_INTERNET                                                                                       \
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 5), BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ARGUMENT(0)),  \
@@ -65,7 +70,7 @@
 /* Calls to a key manager over the network: connections, and the files that tell the name servers. */
 #define CALLING                                                                                              \
     ALLOW(connect), ALLOW(bind), ALLOW(getsockname), ALLOW(getpeername), ALLOW(getsockopt),                  \
-        ALLOW(setsockopt), ALLOW(fcntl), ALLOW(ioctl), ALLOW(readv), ALLOW(lseek), ALLOW(fstat),             \
+        ALLOW(setsockopt), ALLOW(fcntl), ALLOW_FIONBIO, ALLOW(readv), ALLOW(lseek), ALLOW(fstat),            \
         ALLOW(uname), OPENS, ALLOW_INTERNET
 
 void sandbox_early(void)

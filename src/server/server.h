@@ -111,6 +111,7 @@ struct server {
     struct store store;
     struct local_keymgr *local; /* the one or the other */
     struct keyprotect *keyprotect;
+    char *roots; /* ROOTS_MAX bytes when the configuration names a file */
     struct clients *clients;
     struct tls_server tls;
     struct conn *conns;

@@ -98,6 +98,8 @@ static void wipe_keks(struct store *s)
 void store_erase_keks(struct store *s)
 {
     kek_wipe_all(&s->keks);
+    if (s->keymgr.ops->forget != NULL)
+        s->keymgr.ops->forget(s->keymgr.self);
     for (size_t i = 0; i < SPARE_KEKS; i++) {
         struct catalogue_entry *e = catalogue_get(&s->catalogue, s->spares[i].handle);
         if (s->spares[i].phase != SPARE_EMPTY && e != NULL)

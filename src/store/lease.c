@@ -85,6 +85,10 @@ bool lease_answer(struct lease *lease, enum keymgr_result result, const char *wh
     uint64_t from = lease->asked ? lease->asked_ms : now.mono_ms;
     lease->asked = false;
     lease->next_check_ms = from + lease->check_interval_ms - lease->check_interval_ms / EARLIER;
+    uint64_t soonest =
+        now.mono_ms + lease->check_interval_ms / EARLIER; /* a slow answer is not followed at once */
+    if (lease->next_check_ms < soonest)
+        lease->next_check_ms = soonest;
     if (result != KEYMGR_OK && result != KEYMGR_ROOT_EXPIRED && lease->check_interval_ms > RETRY_MS)
         lease->next_check_ms = now.mono_ms + RETRY_MS;
     switch (result) {

@@ -5,7 +5,10 @@
 #include "crypto/digest.h"
 
 #define HEAD_BYTES 40
-#define HEAD_AT    TTLV_HEADER /* the head item stands first in the structure */
+/* Bytes of an item whose value has `len`: padded to 8. */
+#define ITEM(len)         (TTLV_HEADER + ((len) + 7) / 8 * 8)
+#define ROOT_VERSION_MOST 16
+#define HEAD_AT           TTLV_HEADER /* the head item stands first in the structure */
 
 static void head_write(const struct object_head *head, uint8_t out[HEAD_BYTES])
 {
@@ -33,7 +36,8 @@ static enum status head_read(const uint8_t in[HEAD_BYTES], struct object_head *o
     bool type_known = out->type == OBJECT_SYMMETRIC_KEY || out->type == OBJECT_SECRET_DATA ||
                       out->type == OBJECT_OPAQUE_OBJECT;
     bool state_known = out->state >= STATE_PRE_ACTIVE && out->state <= STATE_DESTROYED_COMPROMISED;
-    return type_known && state_known ? STATUS_OK : STATUS_MALFORMED;
+    bool counts = out->generation != 0 && out->generation != UINT32_MAX; /* the next one has to be greater */
+    return type_known && state_known && counts ? STATUS_OK : STATUS_MALFORMED;
 }
 
 /* The parts between head and attributes, in order, each at most once. */
@@ -250,6 +254,11 @@ void draft_begin(struct draft *draft, const struct object_head *head, const stru
         ttlv_put_bytes(&w, TAG_RECORD_ROOT_VERSION, parts->root_version);
     if (parts->ancestors.len != 0)
         ttlv_put_bytes(&w, TAG_RECORD_ANCESTORS, parts->ancestors);
+    size_t later = parts->ancestors.len == 0 ? ITEM(ANCESTORS_BYTES)
+                                             : ITEM(ANCESTORS_BYTES) - ITEM(parts->ancestors.len);
+    if (parts->root_version.len == 0)
+        later += ITEM(ROOT_VERSION_MOST);
+    draft->cap = sizeof draft->bytes - later;
     draft->len = w.len;
     draft->attributes_at = w.len;
     draft->full = w.full;
@@ -257,7 +266,7 @@ void draft_begin(struct draft *draft, const struct object_head *head, const stru
 
 static void copy_attributes(struct draft *draft, struct span attributes)
 {
-    if (draft->full || attributes.len > sizeof draft->bytes - draft->len) {
+    if (draft->full || draft->len > draft->cap || attributes.len > draft->cap - draft->len) {
         draft->full = true;
         return;
     }
@@ -326,7 +335,7 @@ struct object draft_view(struct draft *draft)
 /* Puts `size` bytes of room in place of the bytes at [at, at + old). NULL when there is none. */
 static uint8_t *replace_bytes(struct draft *draft, size_t at, size_t old, size_t size)
 {
-    if (draft->full || draft->len - old + size > sizeof draft->bytes) {
+    if (draft->full || draft->len - old + size > draft->cap) {
         draft->full = true;
         return NULL;
     }

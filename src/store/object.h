@@ -113,7 +113,8 @@ struct draft {
     struct object_head head;
     size_t attributes_at; /* everything before is not attributes */
     size_t len;
-    bool full; /* sticky: it grew beyond RECORD_MAX */
+    size_t cap; /* of bytes: leaves room for what a record may need later, so that every change of it fits */
+    bool full;  /* sticky: it grew beyond RECORD_MAX */
     uint8_t bytes[RECORD_MAX];
 };
 

@@ -15,18 +15,24 @@
 
 void upload_add(struct store *s, struct catalogue_entry *e, uint64_t due_ms)
 {
+    struct catalogue_entry *entries = s->catalogue.entries;
+    uint32_t slot = catalogue_slot(&s->catalogue, e), before = s->dirty_tail;
     if (e->dirty)
         return;
-    uint32_t slot = catalogue_slot(&s->catalogue, e);
+    while (before != NO_SLOT_32 && upload_due_ms(s, &entries[before]) > due_ms)
+        before = entries[before].list_previous; /* few are due later than a new one */
     e->dirty = true;
     e->due_ms = (uint32_t)due_ms;
-    e->list_next = NO_SLOT_32;
-    e->list_previous = s->dirty_tail;
-    if (s->dirty_tail == NO_SLOT_32)
+    e->list_previous = before;
+    e->list_next = before == NO_SLOT_32 ? s->dirty_head : entries[before].list_next;
+    if (before == NO_SLOT_32)
         s->dirty_head = slot;
     else
-        s->catalogue.entries[s->dirty_tail].list_next = slot;
-    s->dirty_tail = slot;
+        entries[before].list_next = slot;
+    if (e->list_next == NO_SLOT_32)
+        s->dirty_tail = slot;
+    else
+        entries[e->list_next].list_previous = slot;
     s->dirty_count++;
 }
 

@@ -78,6 +78,34 @@ static void two_nodes_that_write_at_the_same_moment_end_in_one_record(void **sta
     }
 }
 
+/* Of two nodes that merge one lets the other go first; its other changes do not wait for that. */
+static void a_merge_that_waits_holds_back_no_other_change(void **state)
+{
+    struct world *a = *state, *b = a->next_node;
+    uint8_t merged[UUID_BYTES], other[2][UUID_BYTES];
+    for (int round = 0; round < 4; round++) {
+        known_to_all(a, merged);
+        known_to_all(a, other[0]);
+        known_to_all(a, other[1]);
+        item_add_text(ask(a, 1), merged, "x-a", "1");
+        item_add_text(ask(b, 1), merged, "x-b", "1");
+        ask_send(a, 1);
+        ask_send(b, 1);
+        assert_true(ask_finish(a, 1) && ask_finish(b, 1));
+        for (int i = 0; i < 1000 && a->store.sync.merges + b->store.sync.merges < 2 * (uint64_t)(round + 1);
+             i++)
+            world_turn(a);
+        assert_int_equal(a->store.sync.merges + b->store.sync.merges, 2 * (round + 1));
+        assert_int_equal(do_add_text(a, other[0], "x-note", "1"), REASON_NONE);
+        assert_int_equal(do_add_text(b, other[1], "x-note", "1"), REASON_NONE);
+        uint64_t begin = a->now.mono_ms;
+        until_text(b, other[0], "x-note", "1", FLUSH_MS + BUSY_MS + CALLS_MS);
+        until_text(a, other[1], "x-note", "1", FLUSH_MS + BUSY_MS + CALLS_MS);
+        assert_true(a->now.mono_ms - begin <= FLUSH_MS + BUSY_MS + CALLS_MS);
+        check_agreed(a, merged);
+    }
+}
+
 static void three_nodes_that_write_at_the_same_moment_end_in_one_record(void **state)
 {
     struct world *a = *state, *nodes[3] = {a, a->next_node, a->next_node->next_node};
@@ -97,6 +125,24 @@ static void three_nodes_that_write_at_the_same_moment_end_in_one_record(void **s
         for (int i = 0; i < 3; i++)
             check_text_everywhere(a, uid, names[i], "1");
         assert_in_range(calls_of_all(a, KEYMGR_PUT) - puts, 4, 7);
+    }
+}
+
+/* The merged record is the same at all, and all may write it at once: one of the copies has to stay. */
+static void the_same_bytes_written_by_every_node_keep_one_record(void **state)
+{
+    struct world *a = *state;
+    for (int newcomer = 0; newcomer < 2; newcomer++) {
+        uint8_t uid[UUID_BYTES], key[KEK_BYTES];
+        known_to_all(a, uid);
+        struct fake_record copy = *fake_find(cloud_of(a), uid);
+        for (int i = 0; i < 4; i++)
+            fake_put(cloud_of(a), uid, copy.generation, span_of(copy.data, copy.len));
+        if (newcomer == 1)
+            node_beside(a);
+        world_wait(a, 20000);
+        check_agreed(a, uid);
+        assert_int_equal(do_get(a, uid, key), REASON_NONE);
     }
 }
 
@@ -250,7 +296,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         NODES(a_change_finds_another_node_s_record_before_it_is_written),
         NODES(two_nodes_that_write_at_the_same_moment_end_in_one_record),
+        NODES(a_merge_that_waits_holds_back_no_other_change),
         THREE_NODES(three_nodes_that_write_at_the_same_moment_end_in_one_record),
+        THREE_NODES(the_same_bytes_written_by_every_node_keep_one_record),
         NODES(the_later_value_of_one_attribute_counts),
         NODES(of_two_values_in_one_second_both_nodes_take_the_same),
         NODES(a_deleted_attribute_does_not_come_back),

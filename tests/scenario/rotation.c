@@ -177,6 +177,8 @@ static void failures_that_pass_only_delay_the_sweep(void **state)
                 fake_lose_answer(&a->next_node->fake, KEYMGR_PUT);
             }
             until_wrapped_anew(a, &k, 90000);
+            fake_answer(&a->fake, KEYMGR_PUT, KEYMGR_OK, 0); /* one node may have written nothing */
+            fake_answer(&a->next_node->fake, KEYMGR_PUT, KEYMGR_OK, 0);
             check_all_served(a, &k);
         }
     nodes_free(a);

@@ -9,6 +9,7 @@
 
 static uint8_t house_in[MESSAGE_LARGE], house_out[MESSAGE_LARGE];
 static struct message house_message;
+static uint8_t house_scope; /* of whoever asks */
 
 /* Items follow, then house_run. */
 static inline struct message *house_ask(void)
@@ -25,9 +26,9 @@ static inline struct answer_item house_run(struct house *h)
     struct request request;
     const char *why = NULL;
     size_t len = message_close(&house_message);
-    enum result_reason reason =
-        request_begin(&request, span_of(house_in, len), s->now.mono_ms + 10000, &why);
+    enum result_reason reason = request_begin(&request, span_of(house_in, len), s->now.mono_ms + 10000, &why);
     assert_int_equal(reason, REASON_NONE);
+    request.identity.scope = house_scope;
     for (int i = 0; i < HOUSE_PATIENCE; i++) {
         s->env.now = s->now;
         s->audit.count = 0;

@@ -215,6 +215,23 @@ static void a_file_is_replaced_as_a_whole(void **state)
     assert_int_equal(simple(b, DISK_FILE, "none", 0, 0, 100), ENOENT);
 }
 
+/* Both are sent in one go: half of the new content must not take the place of the old one. */
+static void a_part_that_failed_replaces_nothing(void **state)
+{
+    struct bench *b = *state;
+    static const unsigned calls[] = {SIM_TRUNCATE, SIM_WRITE};
+    assert_int_equal(part(b, 0, "old content"), 0);
+    assert_int_equal(simple(b, DISK_REPLACE, "config", 0, 0, 0), 0);
+    assert_int_equal(simple(b, DISK_REPLACE, "config", 0, 0, 0), ENOENT); /* nothing new */
+    for (size_t i = 0; i < COUNT_OF(calls); i++) {
+        sim_disk_fail(b->sim, calls[i], ENOSPC, 0, 1);
+        assert_int_equal(part(b, 0, "new"), ENOSPC);
+        assert_int_equal(simple(b, DISK_REPLACE, "config", 0, 0, 0), ENOENT);
+        assert_int_equal(simple(b, DISK_FILE, "config", 0, 0, 100), 0);
+        check_text(span_of(b->out, b->out_len), "old content");
+    }
+}
+
 static void an_unknown_request_is_refused(void **state)
 {
     struct bench *b = *state;
@@ -342,6 +359,7 @@ int main(void)
         WORK(a_dropped_segment_stays_away),
         WORK(two_logs_do_not_mix),
         WORK(a_file_is_replaced_as_a_whole),
+        WORK(a_part_that_failed_replaces_nothing),
         WORK(an_unknown_request_is_refused),
         WORK(the_writer_goes_to_a_new_segment_after_a_failure),
         WORK(appends_sent_behind_a_failing_one_fail_as_well),

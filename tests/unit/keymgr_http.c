@@ -170,6 +170,7 @@ static void dates_and_seconds(void **state)
         {"Retry-After: -1\r\n", 0, 0},
         {"Retry-After: 18446744073709551615\r\n", 86400, 0},
         {"Retry-After: 99999999999999999999999999\r\n", 86400, 0},
+        {"Retry-After: 18446744073709551621\r\n", 86400, 0},
         {"Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n", 0, 0},
         {"Retry-After:\r\n", 0, 0},
         {"Date: Thu, 01 Jan 1970 00:00:01 GMT\r\n", 0, 1},

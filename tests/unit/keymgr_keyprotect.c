@@ -51,7 +51,7 @@ static void no_longer_than_the_deadline(void **state)
     house(false);
     size_t i = begin(KEYMGR_UNWRAP, "d3Jh");
     house_turn(9900);
-    fake_break(i, HTTP_BROKEN, true);
+    fake_break(i, HTTP_OVERDUE, true);
     struct keymgr_answer a = house_take(); /* a repetition would begin after it */
     assert_int_equal(a.result, KEYMGR_AWAY);
     assert_string_equal(a.why, "host: it broke");
