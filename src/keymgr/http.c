@@ -38,7 +38,7 @@ struct http_slot {
     char token[TOKEN_MAX + HEADER_ROOM];
     char url[HTTP_URL_MAX];
     char error[CURL_ERROR_SIZE];
-    size_t body_len, body_at, answer_len;
+    size_t body_len, answer_len;
     uint8_t body[HTTP_BODY_MAX];
     uint8_t answer[HTTP_ANSWER_MAX];
 };
@@ -121,17 +121,6 @@ static uint64_t read_seconds(const char *text)
     return n < DAY_S ? n : DAY_S;
 }
 
-/* There is no way back to the beginning, on purpose: libcurl would send a POST again by itself when a kept
- * connection ends without an answer, and nobody would know that there were two. */
-static size_t give_body(char *to, size_t size, size_t count, void *from)
-{
-    struct http_slot *s = from;
-    size_t len = size * count < s->body_len - s->body_at ? size * count : s->body_len - s->body_at;
-    memcpy(to, s->body + s->body_at, len);
-    s->body_at += len;
-    return len;
-}
-
 static bool header_is(const char *line, size_t len, const char *name, char *value, size_t cap)
 {
     size_t n = strlen(name);
@@ -182,8 +171,6 @@ static bool prepare_slot(struct http_slot *s, const struct http_settings *settin
     SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
     SET(CURLOPT_UPLOAD_BUFFERSIZE, (long)SEND_BYTES);
     SET(CURLOPT_USERAGENT, "holdfast");
-    SET(CURLOPT_READFUNCTION, give_body);
-    SET(CURLOPT_READDATA, s);
     SET(CURLOPT_WRITEFUNCTION, take_body);
     SET(CURLOPT_WRITEDATA, s);
     SET(CURLOPT_HEADERFUNCTION, take_header);
@@ -286,14 +273,15 @@ bool http_begin(struct http *h, size_t slot, const struct http_request *q)
     s->error[0] = 0;
     s->answer_len = 0;
     s->body_len = q->body.len;
-    s->body_at = 0;
     if (q->body.len != 0)
         memcpy(s->body, q->body.ptr, q->body.len);
     bool good = curl_easy_setopt(s->easy, CURLOPT_URL, s->url) == CURLE_OK;
     good = curl_easy_setopt(s->easy, CURLOPT_HTTPHEADER, s->headers) == CURLE_OK && good;
     good = curl_easy_setopt(s->easy, post ? CURLOPT_POST : CURLOPT_HTTPGET, 1L) == CURLE_OK && good;
-    if (post)
+    if (post) {
         good = curl_easy_setopt(s->easy, CURLOPT_POSTFIELDSIZE, (long)s->body_len) == CURLE_OK && good;
+        good = curl_easy_setopt(s->easy, CURLOPT_POSTFIELDS, (char *)s->body) == CURLE_OK && good;
+    }
     good = curl_easy_setopt(s->easy, CURLOPT_CUSTOMREQUEST, q->method) == CURLE_OK && good;
     good = curl_easy_setopt(s->easy, CURLOPT_FRESH_CONNECT, (long)q->fresh) == CURLE_OK && good;
     good = curl_easy_setopt(s->easy, CURLOPT_TIMEOUT_MS, (long)q->timeout_ms) == CURLE_OK && good;

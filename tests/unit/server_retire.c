@@ -103,6 +103,18 @@ static void a_newer_key_of_the_same_is_told(void **state)
     check_loss(a, owner, no_newer);
 }
 
+/* Whatever the order in which this node learned of them. */
+static void the_newest_is_told(void **state)
+{
+    (void)state;
+    struct catalogue_entry *a = key_later("web", "vm-1");
+    s->now.unix_s += 2000;
+    struct catalogue_entry *newest = key_later("web", "vm-1");
+    s->now.unix_s -= 1000;
+    assert_non_null(key_later("web", "vm-1"));
+    check_loss(a, "It is a key of: Virtual Machine web\n", newer_is(newest));
+}
+
 /* Who is first is not known then: of two that may be in use none is called replaced. */
 static void a_key_of_the_same_second_is_not_newer(void **state)
 {
@@ -301,6 +313,7 @@ int main(void)
         TEST(state_and_use_are_told_first),
         TEST(the_owner_is_told),
         TEST(a_newer_key_of_the_same_is_told),
+        TEST(the_newest_is_told),
         TEST(a_key_of_the_same_second_is_not_newer),
         TEST(a_newer_key_of_nobody_known_is_told),
         TEST(the_word_that_confirms),
