@@ -196,7 +196,7 @@ bool inventory_is_destroyed(const struct server *s, const struct catalogue_entry
     return state_is_destroyed(object.head.state);
 }
 
-/* The newest key of the same VM or host that is newer than this one, or NULL. */
+/* The newest usable key of the same VM or host that is newer than this one, or NULL. */
 static const struct catalogue_entry *newer_key(const struct server *s, const struct catalogue_entry *e)
 {
     struct object own = open_entry(s, e);
@@ -206,8 +206,9 @@ static const struct catalogue_entry *newer_key(const struct server *s, const str
     uint32_t at = 0;
     while (identifier.len != 0 && (other = catalogue_next(&s->store.catalogue, &at)) != NULL) {
         struct object object = open_entry(s, other);
-        if (other == e || state_is_destroyed(object.head.state) || made_at(&object) <= best_made ||
-            !span_equal(custom(&object, "x-Identifier"), identifier))
+        enum state state = object_state(&object, s->now.unix_s);
+        if (other == e || other->scope != e->scope || (state != STATE_PRE_ACTIVE && state != STATE_ACTIVE) ||
+            made_at(&object) <= best_made || !span_equal(custom(&object, "x-Identifier"), identifier))
             continue;
         best = other;
         best_made = made_at(&object);
