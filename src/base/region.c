@@ -26,6 +26,7 @@ enum status region_map(struct region *region, size_t size, bool lock, bool *lock
         return STATUS_NO_SPACE;
     region->base = at;
     madvise(at, region->size, MADV_DONTDUMP);
+    madvise(at, region->size, MADV_HUGEPAGE); /* a turn of the loop touches some fifty places of it */
     *locked = lock && mlock(at, region->size) == 0;
     return STATUS_OK;
 }
