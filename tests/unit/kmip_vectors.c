@@ -65,6 +65,7 @@ static void send_request(const char *text)
         a->out_len = request_refuse(&a->request.header, reason, why, p.world->now.unix_s, a->out, a->room);
     } else {
         a->busy = true;
+        a->state = REQUEST_AGAIN; /* its first run is in the next turn */
         assert_true(ask_finish(p.world, 0));
     }
     free(copy);
