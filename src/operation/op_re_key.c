@@ -127,6 +127,13 @@ static void copy_attributes(struct op *op, struct draft *draft)
     }
 }
 
+/* A date at the end of time stays there. */
+static int64_t moved(int64_t date, int64_t from, int64_t to)
+{
+    int64_t by, at;
+    return __builtin_sub_overflow(to, from, &by) || __builtin_add_overflow(date, by, &at) ? date : at;
+}
+
 /* KMIP 1.4 s4.4, Table 172: every date moves by as much as the Activation Date does. */
 static void move_dates(struct op *op, struct draft *draft)
 {
@@ -140,7 +147,7 @@ static void move_dates(struct op *op, struct draft *draft)
     for (size_t i = 0; i < COUNT_OF(following); i++) {
         int64_t date = object_date(&op->object, following[i]);
         if (date != DATE_NONE && before != DATE_NONE)
-            draft_set_date(draft, following[i], date + (activation - before));
+            draft_set_date(draft, following[i], moved(date, before, activation));
     }
 }
 
