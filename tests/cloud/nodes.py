@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An emulated cloud, servers that have their keys there, and what can be seen of both."""
 
+import base64
 import os
 import re
 import sys
@@ -151,7 +152,9 @@ class Node(world.Server):
         return set(re.findall(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", self.console("show", "keys")))
 
     def holds(self, secrets):
-        """Which of some secrets are in the memory of the process (needs root)."""
+        """Which of some secrets are in the memory of the process, as they are or in base64 (needs root)."""
+        # The last group of base64 depends on what follows.
+        in_base64 = {secret: base64.b64encode(secret)[:-4] for secret in secrets}
         found = set()
         with open("/proc/%d/maps" % self.process.pid, encoding="ascii") as maps, \
                 open("/proc/%d/mem" % self.process.pid, "rb", 0) as memory:
@@ -165,7 +168,7 @@ class Node(world.Server):
                     content = memory.read(end - start)
                 except OSError:
                     continue
-                found.update(secret for secret in secrets if secret in content)
+                found.update(secret for secret in secrets if secret in content or in_base64[secret] in content)
         return found
 
 
