@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the operator types: test keymanager, cache refresh, cache erase; and the rotation of the root key."""
 
+import concurrent.futures
+
 import client
 import nodes
 import world
@@ -131,6 +133,23 @@ class Cache(CloudCase):
         for uid, key in keys.items():
             self.assertEqual(node.get(uid).good().material, key)
         self.assertGreaterEqual(self.count("POST", "/actions/unwrap") - before, 1)
+
+    def test_erase_leaves_no_answer_behind(self):
+        """What connections to the cloud have kept of the last answers goes with the keys."""
+        if not nodes.may_read_memory():
+            self.skipTest("needs root to look into the memory")
+        node = self.node("sync idle 1h", "sync busy 1h", "cache check-interval 1h",
+                         "keymanager timeout 10s").ready()
+        keys = dict(node.create() for _ in range(24))
+        node.console("cache", "erase")
+        self.cloud.set(round_trip_ms=100)  # so that all connections are used at once
+        with concurrent.futures.ThreadPoolExecutor(24) as pool:
+            got = dict(zip(keys, pool.map(lambda uid: node.get(uid).good().material, keys)))
+        self.assertEqual(got, keys)
+        self.cloud.fault({"status": 503}, None, path="/actions/unwrap$")
+        node.console("cache", "erase")
+        self.assertEqual(node.holds(set(keys.values())), set())
+        self.cloud.set(round_trip_ms=0)
 
     def test_refresh(self):
         """What intervals of an hour would find late is found at once."""
