@@ -10,6 +10,8 @@
 /* All records are listed anew this often: a record that an administrator restored is old and in no newer
  * list. */
 #define WHOLE_MS 3600000
+/* What a key manager refuses is asked for again after this. */
+#define REFUSED_MS 300000
 /* A Unique Identifier that nobody knows: lists may lag behind a Create at another node by this much. */
 #define MISS_MS          1500
 #define MISS_INTERVAL_MS 200
@@ -116,6 +118,17 @@ static void recent_turn(struct store *s, struct sync_recent *recent, struct keym
         recent->begun_ms = s->now.mono_ms;
 }
 
+/* A key manager that does not give lists in this order: the whole one, read more often, has to tell. */
+static void rely_on_whole(struct store *s, const char *why)
+{
+    if (s->sync.phase == WHOLE_DONE && s->sync.whole_ms > s->now.mono_ms + REFUSED_MS)
+        s->sync.whole_ms = s->now.mono_ms + REFUSED_MS;
+    log_write(s->log, LOG_WARNING, "store",
+              "the key manager refuses the list of the newest records or removals; all are listed every five "
+              "minutes instead: %s",
+              why);
+}
+
 /* The next page when this one had something new, else from the beginning after a while. */
 static bool recent_ended(struct store *s, struct sync_recent *recent, const struct keymgr_answer *a,
                          bool more)
@@ -126,9 +139,12 @@ static bool recent_ended(struct store *s, struct sync_recent *recent, const stru
     recent->due_ms = s->now.mono_ms;
     if (recent->cursor != 0)
         return false;
-    recent->due_ms += a->result != KEYMGR_OK ? RETRY_MS
-                      : busy                 ? s->settings.sync_busy_ms
-                                             : s->settings.sync_idle_ms;
+    recent->due_ms += a->result == KEYMGR_REFUSED ? REFUSED_MS
+                      : a->result != KEYMGR_OK    ? RETRY_MS
+                      : busy                      ? s->settings.sync_busy_ms
+                                                  : s->settings.sync_idle_ms;
+    if (a->result == KEYMGR_REFUSED)
+        rely_on_whole(s, a->why);
     return a->result == KEYMGR_OK;
 }
 

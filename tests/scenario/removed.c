@@ -52,6 +52,23 @@ static void a_removed_record_is_forgotten_within_the_sync_interval(void **state)
     assert_memory_equal(got, kept, KEK_BYTES);
 }
 
+/* A key manager that refuses to sort by removal is not pestered, and what is removed is found all the same.
+ */
+static void a_refused_list_of_removals_is_made_up_for(void **state)
+{
+    struct world *a = *state, *b = a->next_node;
+    uint8_t uid[UUID_BYTES], key[KEK_BYTES];
+    fake_answer(&a->fake, KEYMGR_LIST_DELETED, KEYMGR_REFUSED, 0);
+    fake_answer(&b->fake, KEYMGR_LIST_DELETED, KEYMGR_REFUSED, 0);
+    warm_at_both(a, uid, key);
+    world_wait(a, 60000);
+    unsigned calls = a->fake.calls[KEYMGR_LIST_DELETED];
+    world_wait(a, 120000);
+    assert_true(a->fake.calls[KEYMGR_LIST_DELETED] <= calls + 1);
+    fake_remove(cloud_of(a), uid);
+    forgotten_within(a, uid, key, 310000);
+}
+
 static void its_older_generations_go_with_it(void **state)
 {
     struct world *a = *state;
@@ -224,6 +241,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         NODES(a_removed_record_is_forgotten_within_the_sync_interval),
+        NODES(a_refused_list_of_removals_is_made_up_for),
         NODES(its_older_generations_go_with_it),
         NODES(a_change_that_is_not_written_yet_does_not_bring_it_back),
         NODES(what_is_under_way_does_not_bring_it_back),
