@@ -59,8 +59,9 @@ static bool check(const struct keyprotect_settings *s, char *why, size_t cap)
         text = "keymanager iam is https://HOST or https://HOST:PORT, without a path";
     else if (s->broker[0] != 0 && !is_url(s->broker))
         text = "keymanager broker is https://HOST or https://HOST:PORT, without a path";
-    else if (s->proxy[0] != 0 && (strncmp(s->proxy, "http://", 7) != 0 || strlen(s->proxy) == 7))
-        text = "keymanager proxy is http://HOST:PORT, or http://NAME:PASSWORD@HOST:PORT";
+    else if (s->proxy[0] != 0 &&
+             (strncmp(s->proxy, "http://", 7) != 0 || !only(s->proxy + 7, LETTERS ".-:[]")))
+        text = "keymanager proxy is http://HOST:PORT, without name and password: secrets are no settings";
     else if (s->roots.len == 0)
         text = "keymanager roots has no certificates";
     if (text != NULL)

@@ -16,7 +16,7 @@ import main
 
 PARTS = (("test_answers",), ("test_boundaries", "test_kill"), ("test_credential", "test_rights"),
          ("test_story", "test_two_nodes", "test_root_key", "test_restart"),
-         ("test_network", "test_console"))
+         ("test_network", "test_proxy", "test_console"))
 
 
 def run_part(words):

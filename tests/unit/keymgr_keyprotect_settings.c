@@ -36,6 +36,7 @@ static void settings_are_refused_by_name(void **state)
     CHECK_REFUSED(broker, "host", "keymanager broker");
     CHECK_REFUSED(proxy, "https://host", "keymanager proxy");
     CHECK_REFUSED(proxy, "http://", "keymanager proxy");
+    CHECK_REFUSED(proxy, "http://name:word@host:8080", "keymanager proxy"); /* a secret is no setting */
     CHECK_REFUSED(roots, span_of(NULL, 0), "keymanager roots");
     struct keyprotect_settings s = house_settings();
     s.key_ring = long_name + 1;
