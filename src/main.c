@@ -6,6 +6,7 @@
 
 #include "console/console.h"
 #include "console/probe.h"
+#include "server/keymanager.h"
 #include "server/serve.h"
 #include "server/status.h"
 
@@ -42,8 +43,12 @@ static void print(const struct buf *out)
 static int run_check(struct server *server)
 {
     static const char note[] = "# good\n";
-    char text[CONTROL_OUT];
+    char text[CONTROL_OUT], why[400];
     struct buf out = buf_over(text, sizeof text);
+    if (!keymanager_check(server, why, sizeof why)) {
+        fprintf(stderr, "holdfast: %s\n", why);
+        return EXIT_FAILED;
+    }
     serve_plan(server);
     buf_add_text(&out, note);
     status_write_config(&server->config, &out);

@@ -7,7 +7,6 @@
 #ifndef HOLDFAST_KEYMGR_KEYPROTECT_H
 #define HOLDFAST_KEYMGR_KEYPROTECT_H
 
-#include "base/log.h"
 #include "base/region.h"
 #include "disk/disk.h"
 #include "keymgr/iam.h"
@@ -33,9 +32,11 @@ struct keyprotect_settings {
 
 struct keyprotect;
 struct keyprotect *keyprotect_carve(struct region *region);
-/* False with a text in why that names the setting to change. Nothing is sent yet. */
+/* False with a text in why that names the setting to change. */
+MUST_USE bool keyprotect_check(const struct keyprotect_settings *settings, char *why, size_t why_cap);
+/* The same, and begins with them. Nothing is sent yet. */
 MUST_USE bool keyprotect_open(struct keyprotect *kp, const struct keyprotect_settings *settings,
-                              struct disk *disk, struct log *log, char *why, size_t why_cap);
+                              struct disk *disk, char *why, size_t why_cap);
 void keyprotect_close(struct keyprotect *kp);
 struct keymgr keyprotect_keymgr(struct keyprotect *kp);
 

@@ -70,7 +70,6 @@ struct keyprotect {
     uint64_t timeout_ms;
     struct http *http;
     struct iam iam;
-    struct log *log;
     struct clock now;
     uint64_t pause_ms;      /* nothing begins before: too many requests */
     uint64_t discovered_ms; /* when HPCS's broker told the endpoint; 0: it was not asked */
@@ -89,6 +88,11 @@ struct keyprotect {
     struct json json;
     uint8_t body[HTTP_BODY_MAX];
 };
+
+/* ---- keyprotect_settings.c ---- */
+
+/* The hosts of service, broker and IAM. */
+void kp_name_hosts(struct keyprotect *kp, const struct keyprotect_settings *settings);
 
 /* ---- keyprotect_request.c ---- */
 

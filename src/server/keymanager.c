@@ -13,12 +13,13 @@
 
 void keymanager_carve(struct server *s)
 {
-    if (keymanager_is_cloud(s))
-        s->keyprotect = keyprotect_carve(&s->region);
-    if (keymanager_is_cloud(s) && s->config.keymanager_roots[0] != 0)
-        s->roots = region_take(&s->region, "roots", 1, ROOTS_MAX);
-    if (!keymanager_is_cloud(s))
+    if (!keymanager_is_cloud(s)) {
         s->local = local_carve(&s->region, s->config.objects);
+        return;
+    }
+    s->keyprotect = keyprotect_carve(&s->region);
+    if (s->config.keymanager_roots[0] != 0)
+        s->roots = region_take(&s->region, "roots", 1, ROOTS_MAX);
 }
 
 static bool open_local(struct server *s, struct keymgr *out, char *why, size_t cap)
@@ -35,9 +36,9 @@ static bool open_local(struct server *s, struct keymgr *out, char *why, size_t c
     return true;
 }
 
-static bool read_roots(struct server *s, struct span *out, char *why, size_t cap)
+/* `room` has ROOTS_MAX bytes, and what is read stays in it. */
+static bool read_roots(const char *path, char *room, struct span *out, char *why, size_t cap)
 {
-    const char *path = s->config.keymanager_roots;
     if (path[0] == 0) {
         *out = span_of(roots_pem, sizeof roots_pem - 1);
         return true;
@@ -45,40 +46,54 @@ static bool read_roots(struct server *s, struct span *out, char *why, size_t cap
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     size_t len = 0;
     ssize_t n = fd < 0 ? -1 : 0;
-    while (fd >= 0 && len < ROOTS_MAX && (n = read(fd, s->roots + len, ROOTS_MAX - len)) > 0)
+    while (fd >= 0 && len < ROOTS_MAX && (n = read(fd, room + len, ROOTS_MAX - len)) > 0)
         len += (size_t)n;
     int error = errno;
     if (fd >= 0)
         close(fd);
-    *out = span_of(s->roots, len);
+    *out = span_of(room, len);
     if (n < 0)
         snprintf(why, cap, "keymanager roots %s: %s", path, strerror(error));
     else if (len == ROOTS_MAX)
         snprintf(why, cap,
                  "keymanager roots %s: larger than 65,535 bytes; only the few roots that are needed", path);
-    else if (memmem(s->roots, len, "-----BEGIN CERTIFICATE-----", 27) == NULL)
+    else if (memmem(room, len, "-----BEGIN CERTIFICATE-----", 27) == NULL)
         snprintf(why, cap, "keymanager roots %s: no PEM certificate is in it", path);
     else
         return true;
     return false;
 }
 
+static bool read_settings(const struct config *c, char *room, struct keyprotect_settings *out, char *why,
+                          size_t cap)
+{
+    *out = (struct keyprotect_settings){.hpcs = c->keymanager == KEYMANAGER_HPCS,
+                                        .private_network = c->keymanager_network == 1,
+                                        .region = c->keymanager_region,
+                                        .endpoint = c->keymanager_endpoint,
+                                        .iam = c->keymanager_iam,
+                                        .broker = c->keymanager_broker,
+                                        .instance = c->keymanager_instance,
+                                        .root_key = c->keymanager_root_key,
+                                        .key_ring = c->keymanager_key_ring,
+                                        .proxy = c->keymanager_proxy,
+                                        .timeout_ms = c->keymanager_timeout_ms};
+    return read_roots(c->keymanager_roots, room, &out->roots, why, cap);
+}
+
+bool keymanager_check(const struct server *s, char *why, size_t cap)
+{
+    struct keyprotect_settings settings;
+    char room[ROOTS_MAX];
+    return !keymanager_is_cloud(s) ||
+           (read_settings(&s->config, room, &settings, why, cap) && keyprotect_check(&settings, why, cap));
+}
+
 static bool open_cloud(struct server *s, struct keymgr *out, char *why, size_t cap)
 {
-    const struct config *c = &s->config;
-    struct keyprotect_settings settings = {.hpcs = c->keymanager == KEYMANAGER_HPCS,
-                                           .private_network = c->keymanager_network == 1,
-                                           .region = c->keymanager_region,
-                                           .endpoint = c->keymanager_endpoint,
-                                           .iam = c->keymanager_iam,
-                                           .broker = c->keymanager_broker,
-                                           .instance = c->keymanager_instance,
-                                           .root_key = c->keymanager_root_key,
-                                           .key_ring = c->keymanager_key_ring,
-                                           .proxy = c->keymanager_proxy,
-                                           .timeout_ms = c->keymanager_timeout_ms};
-    if (!read_roots(s, &settings.roots, why, cap) ||
-        !keyprotect_open(s->keyprotect, &settings, &s->disk, &s->log, why, cap))
+    struct keyprotect_settings settings;
+    if (!read_settings(&s->config, s->roots, &settings, why, cap) ||
+        !keyprotect_open(s->keyprotect, &settings, &s->disk, why, cap))
         return false;
     *out = keyprotect_keymgr(s->keyprotect);
     return true;

@@ -13,6 +13,8 @@ static inline bool keymanager_is_cloud(const struct server *s)
 }
 
 void keymanager_carve(struct server *s);
+/* Whether the server could begin with these settings. False with a text in why. Asks nobody. */
+MUST_USE bool keymanager_check(const struct server *s, char *why, size_t cap);
 /* Begins with it. False with a text in why. */
 MUST_USE bool keymanager_open(struct server *s, struct keymgr *out, char *why, size_t cap);
 void keymanager_close(struct server *s);

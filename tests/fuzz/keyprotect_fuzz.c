@@ -283,7 +283,7 @@ static void play(unsigned flags, struct input *in)
     memset(&disk, 0, sizeof disk);
     memset(&fake_disk, 0, sizeof fake_disk);
     kp.http = &fake;
-    need(keyprotect_open(&kp, &settings, &disk, NULL, why, sizeof why), "settings");
+    need(keyprotect_open(&kp, &settings, &disk, why, sizeof why), "settings");
     keymgr = keyprotect_keymgr(&kp);
     submitted = answered = 0;
     now = (struct clock){.mono_ms = 1000000, .unix_s = 1800000000};

@@ -92,6 +92,18 @@ class Configuration(unittest.TestCase):
         self.check_wrong("set client a certificate AAAA", number=2, text="clients.conf")
         self.check_wrong("set tls compat on", "set tls compat on", "set log level loud", number=4)
 
+    def test_key_manager_that_cannot_be(self):
+        instance = "set keymanager instance 0647c737-906d-438a-8a68-2c187e11b29b"
+        for lines, setting in ((["set keymanager type keyprotect"], "keymanager instance"),
+                               (["set keymanager type keyprotect", instance, "set keymanager root-key a-key"],
+                                "keymanager region"),
+                               (["set keymanager type keyprotect", "set keymanager region us-south", instance,
+                                 "set keymanager root-key a-key", "set keymanager roots /nonexistent.pem"],
+                                "/nonexistent.pem")):
+            done = run("check", "--config", configuration(*lines))
+            self.assertEqual((done.returncode, done.stdout), (1, ""), lines)
+            self.assertIn(setting, done.stderr)
+
     def test_file_that_is_not_there(self):
         done = run("check", "--config", "/nonexistent/holdfast.conf")
         self.assertEqual(done.returncode, 1)

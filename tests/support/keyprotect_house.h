@@ -57,7 +57,7 @@ static inline bool house_open(const struct keyprotect_settings *settings, char *
     memset(&fake_disk, 0, sizeof fake_disk);
     kp.http = &fake;
     keymgr = keyprotect_keymgr(&kp);
-    if (!keyprotect_open(&kp, settings, &disk, NULL, why, cap))
+    if (!keyprotect_open(&kp, settings, &disk, why, cap))
         return false;
     house_now = (struct clock){.mono_ms = 1000000};
     house_token();
