@@ -97,6 +97,38 @@ static const struct setting settings[] = {
      "required: the server does not start when its memory cannot be locked against swapping."},
     {"log level", SETTING_CHOICE, AT(log_level), "info", 0, 0, "error warning info debug",
      "What is written to standard error."},
+    {"server addresses", SETTING_LIST, AT(server_addresses), "", 0, 0, NULL,
+     "Further addresses that the server's certificates name, beside the one it listens on."},
+    {"interface uplink mac", SETTING_OPTION, AT(uplink_mac), "", 0, 0, NULL,
+     "Appliance: the network port, by its MAC address; without one the first port that has a link."},
+    {"interface uplink address", SETTING_TEXT, AT(uplink_address), "dhcp", 0, 0, NULL,
+     "Appliance: dhcp, none, or the IPv4 address with its prefix length, as 192.0.2.11/24."},
+    {"interface uplink gateway", SETTING_OPTION, AT(uplink_gateway), "", 0, 0, NULL,
+     "Appliance: IPv4 gateway, when the address is not from DHCP."},
+    {"interface uplink address6", SETTING_TEXT, AT(uplink_address6), "auto", 0, 0, NULL,
+     "Appliance: auto (router advertisements), none, or the IPv6 address with its prefix length."},
+    {"interface uplink gateway6", SETTING_OPTION, AT(uplink_gateway6), "", 0, 0, NULL,
+     "Appliance: IPv6 gateway, when the address is not automatic."},
+    {"interface uplink vlan", SETTING_NUMBER, AT(uplink_vlan), "0", 0, 4094, NULL,
+     "Appliance: VLAN whose frames carry its tag; 0 for none."},
+    {"interface uplink mtu", SETTING_NUMBER, AT(uplink_mtu), "1500", 1280, 9216, NULL,
+     "Appliance: largest packet, in bytes."},
+    {"dns", SETTING_LIST, AT(dns), "", 0, 0, NULL,
+     "Appliance: up to three name servers, by address; without any those that DHCP names."},
+    {"time ntp", SETTING_LIST, AT(ntp), "", 0, 0, NULL,
+     "Appliance: up to three time servers; without any those that DHCP names."},
+    {"time max-step", SETTING_DURATION, AT(ntp_max_step_ms), "1d", MINUTE, 365 * DAY, NULL,
+     "Appliance: how far a time server may set the clock ahead while the server runs; it never goes back "
+     "behind the release's own date."},
+    {"unlock", SETTING_CHOICE, AT(unlock), "file", 0, 0, "file tpm passphrase",
+     "Appliance: how the secrets on its disk are opened after a start: file: they are not protected; tpm: by "
+     "this box alone; passphrase: typed at the console."},
+    {"admin idle", SETTING_DURATION, AT(admin_idle_ms), "10m", 30 * SECOND, DAY, NULL,
+     "Appliance: a console without a key pressed logs out."},
+    {"admin banner", SETTING_OPTION, AT(admin_banner), "", 0, 0, NULL,
+     "Appliance: a line shown before login."},
+    {"update url", SETTING_OPTION, AT(update_url), "", 0, 0, NULL,
+     "Appliance: https:// address of the update file that update check looks at."},
 };
 
 const struct setting *setting_at(size_t i)
@@ -201,7 +233,7 @@ static bool fail_range(const struct setting *s, char *why, size_t cap)
 
 static bool set_text(char *field, const struct setting *s, struct span value, char *why, size_t cap)
 {
-    size_t least = s->type == SETTING_OPTION ? 0 : 1;
+    size_t least = s->type == SETTING_TEXT ? 1 : 0;
     bool printable = value.len >= least && value.len < PATH_MAX_BYTES;
     for (size_t i = 0; printable && i < value.len; i++)
         printable = value.ptr[i] >= ' ' && value.ptr[i] < 0x7f && value.ptr[i] != '"';
@@ -235,6 +267,7 @@ static bool set_value(struct config *config, const struct setting *s, struct spa
     switch (s->type) {
     case SETTING_TEXT:
     case SETTING_OPTION:
+    case SETTING_LIST:
         return set_text((char *)field, s, value, why, cap);
     case SETTING_CHOICE:
         return set_choice((uint64_t *)(void *)field, s, value, why, cap);
@@ -250,18 +283,32 @@ static bool set_value(struct config *config, const struct setting *s, struct spa
     return true;
 }
 
-/* Whether the words before the value are this setting's path. */
-static bool path_is(const struct setting *s, const struct span *words, size_t count)
+/* How many of the words are this setting's path; 0 when they do not begin with it. */
+static size_t path_words(const struct setting *s, const struct span *words, size_t count)
 {
     const char *path = s->path;
-    for (size_t i = 0; i < count; i++) {
+    size_t i = 0;
+    for (; *path != 0; i++) {
         struct span part = span_of(path, strcspn(path, " "));
-        if (part.len == 0 || !span_equal(part, words[i]))
-            return false;
+        if (i == count || !span_equal(part, words[i]))
+            return 0;
         path += part.len;
         path += *path == ' ';
     }
-    return *path == 0;
+    return i;
+}
+
+/* One value, or the words of a list joined by blanks. */
+static bool set_words(struct config *config, const struct setting *s, const struct span *values, size_t count,
+                      char *why, size_t cap)
+{
+    char text[PATH_MAX_BYTES + 1];
+    struct buf joined = buf_over(text, sizeof text);
+    if (count == 1)
+        return set_value(config, s, values[0], why, cap);
+    for (size_t i = 0; i < count; i++)
+        buf_print(&joined, "%s%.*s", i == 0 ? "" : " ", (int)values[i].len, (const char *)values[i].ptr);
+    return set_value(config, s, buf_span(&joined), why, cap);
 }
 
 bool config_set(struct config *config, const struct span *words, size_t count, bool *is_client, char *why,
@@ -278,9 +325,11 @@ bool config_set(struct config *config, const struct span *words, size_t count, b
         snprintf(why, cap, "a line is: set <path> <value>");
         return false;
     }
-    for (size_t i = 0; i < COUNT_OF(settings); i++)
-        if (path_is(&settings[i], words, count - 1))
-            return set_value(config, &settings[i], words[count - 1], why, cap);
+    for (size_t i = 0; i < COUNT_OF(settings); i++) {
+        size_t path = path_words(&settings[i], words, count - 1);
+        if (path != 0 && (path == count - 1 || settings[i].type == SETTING_LIST))
+            return set_words(config, &settings[i], words + path, count - path, why, cap);
+    }
     struct buf out = buf_over(why, cap);
     buf_add_text(&out, "no such setting:");
     for (size_t i = 0; i + 1 < count; i++) {
@@ -303,8 +352,9 @@ void config_show(const struct config *config, const struct setting *s, struct bu
 {
     const uint8_t *field = (const uint8_t *)config + s->offset;
     uint64_t number;
-    if (s->type == SETTING_TEXT || s->type == SETTING_OPTION) {
-        bool quoted = field[0] == 0 || strpbrk((const char *)field, " #") != NULL;
+    if (s->type == SETTING_TEXT || s->type == SETTING_OPTION || s->type == SETTING_LIST) {
+        bool words = s->type == SETTING_LIST && field[0] != 0;
+        bool quoted = !words && (field[0] == 0 || strpbrk((const char *)field, " #") != NULL);
         buf_print(out, quoted ? "\"%s\"" : "%s", (const char *)field);
         return;
     }
@@ -325,8 +375,8 @@ void config_write_table(struct buf *out)
     for (size_t i = 0; i < COUNT_OF(settings); i++) {
         const struct setting *s = &settings[i];
         buf_print(out, "| `%s` | `%s` | ", s->path, s->normal[0] == 0 ? "\"\"" : s->normal);
-        if (s->type == SETTING_TEXT || s->type == SETTING_OPTION) {
-            buf_add_text(out, "text");
+        if (s->type == SETTING_TEXT || s->type == SETTING_OPTION || s->type == SETTING_LIST) {
+            buf_add_text(out, s->type == SETTING_LIST ? "words" : "text");
         } else if (s->type == SETTING_CHOICE) {
             buf_add_text(out, s->choices);
         } else if (s->type == SETTING_NUMBER) {

@@ -48,11 +48,31 @@ struct config {
     uint64_t lease_time_ms;
     uint64_t memory_lock; /* 1: best effort */
     uint64_t log_level;
+    char server_addresses[PATH_MAX_BYTES];
+    /* Of the appliance: process 1 and the console read them, the server does not. */
+    char uplink_mac[PATH_MAX_BYTES];
+    char uplink_address[PATH_MAX_BYTES];
+    char uplink_gateway[PATH_MAX_BYTES];
+    char uplink_address6[PATH_MAX_BYTES];
+    char uplink_gateway6[PATH_MAX_BYTES];
+    uint64_t uplink_vlan; /* 0: none */
+    uint64_t uplink_mtu;
+    char dns[PATH_MAX_BYTES];
+    char ntp[PATH_MAX_BYTES];
+    uint64_t ntp_max_step_ms;
+    uint64_t unlock; /* enum unlock_mode */
+    uint64_t admin_idle_ms;
+    char admin_banner[PATH_MAX_BYTES];
+    char update_url[PATH_MAX_BYTES];
 };
+
+/* How the secrets at rest are opened after a start; in the order of the setting's words. */
+enum unlock_mode { UNLOCK_FILE, UNLOCK_TPM, UNLOCK_PASSPHRASE };
 
 enum setting_type {
     SETTING_TEXT,
     SETTING_OPTION /* a text, or "" for none */,
+    SETTING_LIST /* words apart by blanks, or "" for none */,
     SETTING_NUMBER,
     SETTING_DURATION,
     SETTING_CHOICE

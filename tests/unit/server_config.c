@@ -300,6 +300,8 @@ static void shown_settings_read_as_themselves(void **state)
     for (size_t i = 0; (s = setting_at(i)) != NULL; i++) {
         if (s->type == SETTING_TEXT)
             assert_true(set_value(s, "\"a b #\""));
+        else if (s->type == SETTING_LIST)
+            assert_true(set_value(s, "192.0.2.1 time.example 2001:db8::1"));
         else if (s->type == SETTING_CHOICE)
             assert_true(
                 set_value(s, strrchr(s->choices, ' ') == NULL ? s->choices : strrchr(s->choices, ' ') + 1));
@@ -307,7 +309,7 @@ static void shown_settings_read_as_themselves(void **state)
             assert_true(set_number(s, s->least + 77));
     }
     other = config;
-    static char lines[40][300];
+    static char lines[100][300];
     for (size_t i = 0; (s = setting_at(i)) != NULL; i++)
         snprintf(lines[i], sizeof lines[i], "%s %s", s->path, shown(s));
     config_defaults(&config);
