@@ -36,6 +36,9 @@ vendor:
 
 $(OBJECTS): | vendor
 
+# Speed is for what serves keys. (What a length can be depends on inlining: so does that warning.)
+$(OUT)/obj/init/%.o $(OUT)/obj/console/%.o $(OUT)/obj/seal/%.o: CFLAGS += -Os -Wno-format-truncation
+
 $(OUT)/obj/%.o: src/%.c
 	@mkdir -p $(@D)
 	@echo "compile $<"

@@ -4,8 +4,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "console/console.h"
 #include "console/probe.h"
+#include "init/init.h"
+#include "server/identity_names.h"
 #include "server/keymanager.h"
 #include "server/serve.h"
 #include "server/status.h"
@@ -16,7 +19,9 @@ enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 static const char usage_text[] =
     "usage: holdfast <command>\n"
     "\n"
-    "  serve --config FILE        runs the key server until it is told to stop\n"
+    "  serve --config FILE [--state-key-fd N]\n"
+    "                             runs the key server until it is told to stop; with the open file N,\n"
+    "                             32 bytes, as the key that seals the secrets in its state folder\n"
     "  check --config FILE        checks a configuration, prints settings and the memory plan\n"
     "  check --table              prints the table of all settings in Markdown\n"
     "  console [--socket PATH] [COMMAND ...]\n"
@@ -45,7 +50,9 @@ static int run_check(struct server *server)
     static const char note[] = "# good\n";
     char text[CONTROL_OUT], why[400];
     struct buf out = buf_over(text, sizeof text);
-    if (!keymanager_check(server, why, sizeof why)) {
+    struct identity_names names;
+    if (!identity_names_begin(&names, &server->config, why, sizeof why) ||
+        !keymanager_check(server, why, sizeof why)) {
         fprintf(stderr, "holdfast: %s\n", why);
         return EXIT_FAILED;
     }
@@ -56,6 +63,17 @@ static int run_check(struct server *server)
     status_write_memory(&server->region, false, server->config.memory_lock == 0, &out);
     print(&out);
     return EXIT_GOOD;
+}
+
+/* "--state-key-fd N" */
+static bool read_state_key_fd(int argc, char **argv, int *fd)
+{
+    uint64_t number;
+    if (argc != 2 || strcmp(argv[0], "--state-key-fd") != 0 ||
+        number_read(span_of_text(argv[1]), 65535, &number) != STATUS_OK || number <= STDERR_FILENO)
+        return false;
+    *fd = (int)number;
+    return true;
 }
 
 /* serve and check both begin with the configuration. */
@@ -70,8 +88,10 @@ static int run_with_config(int argc, char **argv, bool serve)
         print(&out);
         return EXIT_GOOD;
     }
-    if (argc != 4 || strcmp(argv[2], "--config") != 0)
+    if (argc < 4 || strcmp(argv[2], "--config") != 0 || (argc != 4 && !serve))
         return usage(serve ? "serve needs --config FILE" : "check needs --config FILE");
+    if (argc != 4 && !read_state_key_fd(argc - 4, argv + 4, &server.state_key_fd))
+        return usage("--state-key-fd needs the number of an open file, from 3 on");
     if (!serve_read_config(&server, argv[3], why, sizeof why)) {
         fprintf(stderr, "holdfast: %s\n", why);
         return EXIT_FAILED;
@@ -87,8 +107,18 @@ static bool wants_help(int argc, char **argv)
     return argc == 2 && strcmp(argv[1], "help") == 0;
 }
 
+/* The kernel's first process: see src/init/PROTOCOL.md. */
+static _Noreturn void run_init(void)
+{
+    static struct box box;
+    init_run(&box);
+}
+
 int main(int argc, char **argv)
 {
+    /* In a container somebody else's command may be process 1. */
+    if (getpid() == 1 && argc >= 1 && strcmp(argv[0], "/init") == 0)
+        run_init();
     if (argc < 2)
         return usage("no command");
     if (wants_help(argc, argv))

@@ -31,6 +31,13 @@
 /* milliseconds that a connection which has not authenticated is safe from making room for another when all
  * slots are taken. */
 #define UNAUTHENTICATED_GRACE_MS 2000
+/* certificates that the server sends: its own and those of two authorities. */
+#define TLS_CHAIN 3
+/* bytes; all of them in DER, and in base64 they fit one line of the control protocol. Three of RSA 2048 take
+ * 4,000. */
+#define TLS_CHAIN_BYTES 5120
+/* certificates of clients that were refused as unknown and can be enrolled from memory; 3 KiB each. */
+#define REFUSED_CERTIFICATES 4
 /* resumable TLS sessions; 160 bytes each. Every ESXi host and vCenter of a large site fits. */
 #define TLS_SESSIONS 512
 /* milliseconds that a refused or finished connection may take to read our last bytes. */
@@ -108,10 +115,13 @@
 /* messages to the disk process that have no answer yet. */
 #define DISK_QUEUE 512
 
-/* connections to the control socket. */
-#define CONTROL_SLOTS 4
+/* connections to the control socket; 16 KiB each. */
+#define CONTROL_SLOTS 6
 /* bytes; one line of the control protocol: a certificate in base64 fits. */
 #define CONTROL_LINE 8192
-#define CONTROL_OUT  20480
+/* bytes; a whole answer of process 1, or of a check. */
+#define CONTROL_OUT 20480
+/* bytes; of an answer of the server at once: longer ones go out as they are read. */
+#define CONTROL_PART 6144
 
 #endif

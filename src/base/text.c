@@ -189,3 +189,15 @@ void time_write(int64_t unix_s, char text[TIME_TEXT + 1])
     snprintf(text, TIME_TEXT + 1, "%04u-%02u-%02uT%02u:%02u:%02uZ", year % 10000, month % 100, day % 100,
              rest / 3600 % 100, rest / 60 % 60, rest % 60);
 }
+
+bool line_next(struct span *text, struct span *line)
+{
+    if (text->len == 0)
+        return false;
+    const uint8_t *end = memchr(text->ptr, '\n', text->len);
+    size_t len = end == NULL ? text->len : (size_t)(end - text->ptr);
+    size_t taken = len + (end != NULL);
+    *line = span_of(text->ptr, len);
+    *text = span_of(text->ptr + taken, text->len - taken);
+    return true;
+}

@@ -31,6 +31,9 @@ bool utf8_valid(struct span text);
 /* Decimal digits only, at most max. */
 MUST_USE enum status number_read(struct span text, uint64_t max, uint64_t *out);
 
+/* Takes the next line off *text, without its line feed. False when nothing is left. */
+bool line_next(struct span *text, struct span *line);
+
 /* Seconds since 1970 as 2026-11-22T16:10:00Z (20 characters and a NUL). */
 #define TIME_TEXT 20
 void time_write(int64_t unix_s, char text[TIME_TEXT + 1]);

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The console on a workstation: sends lines to a running server's control socket and prints its answers. */
+/*
+ * The console. With words, or without a terminal: sends lines to a running server's control socket and prints
+ * its answers. On a terminal: a session with editing and help. --box: the console of an appliance, with
+ * banner and login
+ * (--socket and --init name other sockets than /run/serve/control.sock and /run/init/control.sock).
+ */
 #ifndef HOLDFAST_CONSOLE_CONSOLE_H
 #define HOLDFAST_CONSOLE_CONSOLE_H
 

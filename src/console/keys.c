@@ -2,12 +2,14 @@
 #define _GNU_SOURCE
 #include "console/keys.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 
+#include "base/span.h"
 #include "console/answer.h"
 
 /* One line of `show keys` (server/inventory.h): nine fields apart by tabs. */
@@ -28,6 +30,24 @@ struct rows {
     struct row *row;
     size_t count, room;
 };
+
+/* Where the lines go. */
+struct sink {
+    void (*put)(void *to, const char *line);
+    void *to;
+};
+
+static void put(const struct sink *sink, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static void put(const struct sink *sink, const char *format, ...)
+{
+    char line[200];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    sink->put(sink->to, line);
+}
 
 static void copy(char *out, size_t cap, const char *text)
 {
@@ -138,13 +158,13 @@ static bool is_shown(const struct row *r, const char *filter)
     return strcasestr(r->name, filter) != NULL || strcasestr(r->uid, filter) != NULL;
 }
 
-static void print_rows(const struct rows *rows, const char *filter)
+static void print_rows(const struct rows *rows, const char *filter, const struct sink *sink)
 {
     size_t vms = 0, orphans = 0, replaced = 0, destroyed = 0;
     long long now = time(NULL);
     char made[24], served[24], gen[24];
-    printf("%-18s %-7s %4s %4s %4s %-36s\n", "VM or host", "State", "age", "used", "gen",
-           "Unique Identifier");
+    put(sink, "%-18s %-7s %4s %4s %4s %-36s", "VM or host", "State", "age", "used", "gen",
+        "Unique Identifier");
     for (size_t i = 0; i < rows->count; i++) {
         const struct row *r = &rows->row[i];
         const char *name = r->name[0] != 0 ? r->name : r->mark == 'O' ? "(not claimed)" : r->type;
@@ -153,12 +173,12 @@ static void print_rows(const struct rows *rows, const char *filter)
         replaced += r->mark == 'R';
         destroyed += is_destroyed(r);
         if (is_shown(r, filter))
-            printf("%-18.18s %-7.7s %4s %4s %4s %s %c\n", name, r->state, age(now, r->made, made),
-                   age(now, r->served, served), generation(r->generation, gen), r->uid, r->mark);
+            put(sink, "%-18.18s %-7.7s %4s %4s %4s %s %c", name, r->state, age(now, r->made, made),
+                age(now, r->served, served), generation(r->generation, gen), r->uid, r->mark);
     }
-    printf("%zu objects: %zu keys of VMs in use, %zu older keys of the same (R),\n", rows->count, vms,
-           replaced);
-    printf("%zu that nobody has claimed (O), %zu destroyed\n", orphans, destroyed);
+    put(sink, "%zu objects: %zu keys of VMs in use, %zu older keys of the same (R),", rows->count, vms,
+        replaced);
+    put(sink, "%zu that nobody has claimed (O), %zu destroyed", orphans, destroyed);
 }
 
 static void take_count(void *to, char *line)
@@ -166,8 +186,9 @@ static void take_count(void *to, char *line)
     *(size_t *)to = strtoul(line, NULL, 10);
 }
 
-int keys_show(int fd, const char *filter)
+int keys_show_to(int fd, const char *filter, void (*take)(void *to, const char *line), void *to)
 {
+    struct sink sink = {take, to};
     struct rows rows = {.room = 0};
     static const char count[] = "show keys count\n", all[] = "show keys\n";
     if (answer_ask(fd, count, sizeof count - 1, take_count, &rows.room) != 0)
@@ -182,8 +203,19 @@ int keys_show(int fd, const char *filter)
     int result = answer_ask(fd, all, sizeof all - 1, take_line, &rows);
     if (result == 0) {
         mark_rows(&rows);
-        print_rows(&rows, filter);
+        print_rows(&rows, filter, &sink);
     }
     munmap(rows.row, size);
     return result;
+}
+
+static void put_out(void *to, const char *line)
+{
+    (void)to;
+    puts(line);
+}
+
+int keys_show(int fd, const char *filter)
+{
+    return keys_show_to(fd, filter, put_out, NULL);
 }

@@ -9,5 +9,7 @@
  * with a message on standard error.
  */
 int keys_show(int fd, const char *filter);
+/* The same, each line handed over without its end. */
+int keys_show_to(int fd, const char *filter, void (*take)(void *to, const char *line), void *to);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "crypto/der.h"
+#include "crypto/x509_key.h"
 
 /* The next element if it has this tag; anything else is malformed. */
 static enum status take(struct span *in, uint8_t wanted, struct span *content)
@@ -59,7 +60,7 @@ static enum status read_time(struct span *in, int64_t *out)
 }
 
 /* id-at-commonName, RFC 5280 A.1. */
-static struct span find_common_name(struct span name)
+struct span x509_common_name(struct span name)
 {
     struct span set, pair, oid, value;
     uint8_t tag;
@@ -73,27 +74,71 @@ static struct span find_common_name(struct span name)
     return span_of(NULL, 0);
 }
 
-enum status x509_read(struct span der, struct x509_facts *out)
+/* Behind the public key: unique identifiers that nobody uses, and extensions (RFC 5280 s4.2). */
+static void read_extensions(struct span rest, struct x509_facts *out)
 {
-    struct span certificate, body, skipped, validity, peek;
+    struct span list = span_of(NULL, 0), extension, oid, value, constraints;
     uint8_t tag;
-    *out = (struct x509_facts){.not_after_s = 0};
-    if (take(&der, DER_SEQUENCE, &certificate) != STATUS_OK || der.len != 0 ||
-        take(&certificate, DER_SEQUENCE, &body) != STATUS_OK)
-        return STATUS_MALFORMED;
-    peek = body;
+    while (der_next(&rest, &tag, &list) == STATUS_OK && tag != DER_CONTEXT_3)
+        list = span_of(NULL, 0);
+    if (take(&list, DER_SEQUENCE, &list) != STATUS_OK)
+        return;
+    while (take(&list, DER_SEQUENCE, &extension) == STATUS_OK) {
+        if (take(&extension, DER_OID, &oid) != STATUS_OK || der_next(&extension, &tag, &value) != STATUS_OK ||
+            (tag == DER_BOOLEAN && der_next(&extension, &tag, &value) != STATUS_OK) ||
+            tag != DER_OCTET_STRING || take(&value, DER_SEQUENCE, &constraints) != STATUS_OK)
+            continue;
+        if (span_equal(oid, span_of("\x55\x1d\x11", 3)))
+            out->alternatives = constraints;
+        else if (span_equal(oid, span_of("\x55\x1d\x13", 3)))
+            out->is_authority =
+                take(&constraints, DER_BOOLEAN, &value) == STATUS_OK && value.len == 1 && value.ptr[0] != 0;
+    }
+}
+
+static enum status read_body(struct span body, struct x509_facts *out)
+{
+    struct span skipped, validity, peek = body;
+    uint8_t tag;
     if (der_next(&peek, &tag, &skipped) == STATUS_OK && tag == DER_CONTEXT_0)
         body = peek;
     if (take(&body, DER_INTEGER, &skipped) != STATUS_OK || take(&body, DER_SEQUENCE, &skipped) != STATUS_OK ||
-        take(&body, DER_SEQUENCE, &skipped) != STATUS_OK ||
+        take_whole(&body, DER_SEQUENCE, &out->issuer) != STATUS_OK ||
         take(&body, DER_SEQUENCE, &validity) != STATUS_OK ||
         read_time(&validity, &out->not_before_s) != STATUS_OK ||
         read_time(&validity, &out->not_after_s) != STATUS_OK ||
         take_whole(&body, DER_SEQUENCE, &out->subject) != STATUS_OK ||
         take_whole(&body, DER_SEQUENCE, &out->public_key) != STATUS_OK)
         return STATUS_MALFORMED;
-    out->subject_name = find_common_name(out->subject);
+    out->subject_name = x509_common_name(out->subject);
+    read_extensions(body, out);
     return STATUS_OK;
+}
+
+enum status x509_read(struct span der, struct x509_facts *out)
+{
+    struct span certificate, body;
+    *out = (struct x509_facts){.not_after_s = 0};
+    if (take(&der, DER_SEQUENCE, &certificate) != STATUS_OK || der.len != 0)
+        return STATUS_MALFORMED;
+    const uint8_t *start = certificate.ptr;
+    if (take(&certificate, DER_SEQUENCE, &body) != STATUS_OK)
+        return STATUS_MALFORMED;
+    out->body = span_of(start, (size_t)(certificate.ptr - start));
+    if (take(&certificate, DER_SEQUENCE, &out->algorithm) != STATUS_OK ||
+        take(&certificate, DER_BIT_STRING, &out->signature) != STATUS_OK)
+        out->algorithm = out->signature = span_of(NULL, 0);
+    return read_body(body, out);
+}
+
+enum status x509_check_issuer(const struct x509_facts *certificate, const struct x509_facts *issuer)
+{
+    struct x509_key key;
+    if (!span_equal(certificate->issuer, issuer->subject))
+        return STATUS_REFUSED;
+    if (x509_key_read(issuer->public_key, &key) != STATUS_OK)
+        return STATUS_NOT_FOUND;
+    return x509_signature_check(certificate->algorithm, certificate->body, certificate->signature, &key);
 }
 
 void x509_thumbprint_sha1(struct span der, char out[SHA1_THUMBPRINT_TEXT + 2])

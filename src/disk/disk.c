@@ -96,7 +96,7 @@ _Noreturn static void child_main(int fd, const struct disk_ops *ops)
     _exit(0);
 }
 
-enum status disk_start(struct disk *disk, const struct disk_ops *ops)
+enum status disk_start(struct disk *disk, const struct disk_ops *ops, int private_fd)
 {
     int pair[2];
     memset(disk, 0, sizeof *disk);
@@ -107,6 +107,8 @@ enum status disk_start(struct disk *disk, const struct disk_ops *ops)
         return STATUS_FAILED;
     if (disk->child == 0) {
         close(pair[0]);
+        if (private_fd >= 0)
+            close(private_fd);
         child_main(pair[1], ops);
     }
     close(pair[1]);

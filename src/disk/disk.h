@@ -58,10 +58,11 @@ struct disk {
 };
 
 /*
- * Forks the disk process, which works in the folder through `ops` until the server closes its end.
- * Called before memory is locked and privileges are dropped. STATUS_FAILED when the system refuses.
+ * Forks the disk process, which works in the folder through `ops` until the server closes its end. It closes
+ * `private_fd` (-1: none), which is the server's alone. Called before memory is locked and privileges are
+ * dropped. STATUS_FAILED when the system refuses.
  */
-MUST_USE enum status disk_start(struct disk *disk, const struct disk_ops *ops);
+MUST_USE enum status disk_start(struct disk *disk, const struct disk_ops *ops, int private_fd);
 /* Closes the server's end and waits until the disk process has finished what it was given. */
 void disk_stop(struct disk *disk);
 

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "base/text.h"
 
 static int folder_of(void *self)
@@ -108,32 +108,18 @@ static uint32_t number_in(const char *name, const char *prefix)
     return (uint32_t)number;
 }
 
-/* getdents64(2) into a buffer on the stack: the C library's opendir would allocate. */
 static uint32_t op_next_number(void *self, const char *prefix, uint32_t after)
 {
-    struct entry {
-        uint64_t inode;
-        int64_t offset;
-        uint16_t size;
-        uint8_t type;
-        char name[];
-    };
-    _Alignas(8) char buffer[4096];
+    struct folder folder;
+    const char *name;
     uint32_t best = 0;
-    if (lseek(folder_of(self), 0, SEEK_SET) < 0)
-        return 0;
-    for (;;) {
-        long n = syscall(SYS_getdents64, folder_of(self), buffer, sizeof buffer);
-        if (n <= 0)
-            return best;
-        for (long at = 0; at < n;) {
-            const struct entry *e = (const struct entry *)(buffer + at);
-            uint32_t number = number_in(e->name, prefix);
-            if (number > after && (best == 0 || number < best))
-                best = number;
-            at += e->size;
-        }
+    folder_of_fd(&folder, folder_of(self));
+    while ((name = folder_next(&folder)) != NULL) {
+        uint32_t number = number_in(name, prefix);
+        if (number > after && (best == 0 || number < best))
+            best = number;
     }
+    return best;
 }
 
 struct disk_ops disk_ops_posix(int *slot)

@@ -69,6 +69,36 @@ static struct span first_line(struct span text)
     return span_of(text.ptr, len);
 }
 
+/* What the disk process has read, opened. A file that is longer than any key has none either way. */
+static enum status open_file(const struct iam *iam, uint8_t *out, size_t cap, size_t *len)
+{
+    static const struct vault none = {.sealed = false};
+    struct span file = span_of(iam->disk->read, iam->disk->read_len);
+    const struct vault *vault = iam->vault != NULL ? iam->vault : &none;
+    if (!vault->sealed && file.len > cap)
+        file.len = cap;
+    return vault_read(vault, API_KEY_FILE, file, out, cap, len);
+}
+
+static void explain_file(struct iam *iam, int error, enum status sealed)
+{
+    const char *what = NULL;
+    if (error == ENOENT)
+        what = "there is no API key; type it: keymanager credential, or put it into the file " API_KEY_FILE;
+    else if (error == EPERM)
+        what = "the file " API_KEY_FILE " may be read by others; chmod 600 it, or type the key anew";
+    else if (error == 0 && sealed == STATUS_REFUSED)
+        what = "the file " API_KEY_FILE " is sealed under another state key; type the key anew";
+    else if (error == 0 && sealed == STATUS_MALFORMED)
+        what = "the file " API_KEY_FILE " is not sealed, though there is a state key; type the key anew";
+    else if (error == 0)
+        what = "the file " API_KEY_FILE " has no API key on its first line; type it: keymanager credential";
+    if (what != NULL)
+        snprintf(iam->why, sizeof iam->why, "%s", what);
+    else
+        snprintf(iam->why, sizeof iam->why, "the file " API_KEY_FILE " cannot be read (error %d)", error);
+}
+
 static void take_key(struct iam *iam, struct clock now)
 {
     int error = 0;
@@ -76,7 +106,12 @@ static void take_key(struct iam *iam, struct clock now)
     if (ask == ASK_WAIT)
         return;
     bool has_bytes = iam->disk->read_ticket == iam->ticket; /* an empty file's answer has none */
-    struct span key = first_line(span_of(iam->disk->read, has_bytes ? iam->disk->read_len : 0));
+    uint8_t text[API_KEY_MAX + 1];
+    enum status sealed = STATUS_OK;
+    size_t len = 0;
+    if (ask == ASK_READY && has_bytes)
+        sealed = open_file(iam, text, sizeof text, &len);
+    struct span key = first_line(span_of(text, len));
     if (ask == ASK_READY && (iam->outdated || iam->disk->read_ticket > iam->ticket)) {
         iam->phase = IAM_IDLE; /* the file is another one, or another file was read since: once more */
         iam->outdated = false;
@@ -84,18 +119,10 @@ static void take_key(struct iam *iam, struct clock now)
         ask_for_token(iam, key, now);
     } else {
         iam->outdated = false;
-        snprintf(
-            iam->why, sizeof iam->why,
-            error == ENOENT
-                ? "there is no API key; type it: keymanager credential, or put it into the file " API_KEY_FILE
-            : error == 0 ? "the file " API_KEY_FILE
-                           " has no API key on its first line; type it: keymanager credential"
-            : error == EPERM ? "the file " API_KEY_FILE
-                               " may be read by others; chmod 600 it, or type the key anew"
-                             : "the file " API_KEY_FILE " cannot be read (error %d)",
-            error);
+        explain_file(iam, error, sealed);
         fail(iam, KEYMGR_LOCKED, now);
     }
+    wipe(text, sizeof text);
     if (has_bytes) {
         wipe(iam->disk->read, sizeof iam->disk->read);
         iam->disk->read_len = 0;
@@ -199,7 +226,8 @@ void iam_turn(struct iam *iam, struct clock now)
 {
     if (iam->phase == IAM_IDLE && now.mono_ms >= iam->retry_ms &&
         (!iam->has_token || now.mono_ms >= iam->refresh_ms)) {
-        struct disk_request request = {.op = DISK_SECRET, .len = API_KEY_MAX + 1, .name = API_KEY_FILE};
+        struct disk_request request = {
+            .op = DISK_SECRET, .len = API_KEY_MAX + 1 + VAULT_OVERHEAD, .name = API_KEY_FILE};
         iam->ticket = disk_send(iam->disk, &request, span_of(NULL, 0));
         if (iam->ticket != 0)
             iam->phase = IAM_READING;

@@ -7,6 +7,7 @@
 #ifndef HOLDFAST_KEYMGR_IAM_H
 #define HOLDFAST_KEYMGR_IAM_H
 
+#include "crypto/vault.h"
 #include "disk/disk.h"
 #include "keymgr/http.h"
 #include "keymgr/json.h"
@@ -17,9 +18,10 @@
 struct iam {
     struct http *http;
     struct disk *disk;
-    struct json *json; /* lent for the time of one answer */
-    size_t slot;       /* of http */
-    const char *url;   /* of the service, without a path */
+    struct json *json;         /* lent for the time of one answer */
+    size_t slot;               /* of http */
+    const char *url;           /* of the service, without a path */
+    const struct vault *vault; /* that the API key's file may be sealed in; NULL: it is not */
     enum { IAM_IDLE, IAM_READING, IAM_WAITING } phase;
     uint64_t ticket; /* of the disk */
     bool has_token;

@@ -41,8 +41,12 @@ bool keyprotect_open(struct keyprotect *kp, const struct keyprotect_settings *s,
     snprintf(kp->root_key, sizeof kp->root_key, "%s", s->root_key);
     if (s->key_ring[0] != 0)
         snprintf(kp->ring_header, sizeof kp->ring_header, "X-Kms-Key-Ring: %s", s->key_ring);
-    kp->iam =
-        (struct iam){.http = kp->http, .disk = disk, .json = &kp->json, .slot = KP_CALLS, .url = kp->iam_url};
+    kp->iam = (struct iam){.http = kp->http,
+                           .disk = disk,
+                           .json = &kp->json,
+                           .slot = KP_CALLS,
+                           .url = kp->iam_url,
+                           .vault = s->vault};
     struct http_settings http = {.roots = s->roots, .proxy = s->proxy};
     if (!http_open(kp->http, &http)) {
         snprintf(why, why_cap, "libcurl does not begin; the memory for connections is too small");

@@ -26,7 +26,8 @@ struct keyprotect_settings {
     const char *root_key; /* ID or alias */
     const char *key_ring;
     const char *proxy;
-    struct span roots; /* PEM */
+    struct span roots;         /* PEM */
+    const struct vault *vault; /* that the API key is sealed in; NULL: it is not sealed */
     uint64_t timeout_ms;
 };
 

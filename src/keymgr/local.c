@@ -9,6 +9,9 @@
 #include "crypto/aes.h"
 #include "crypto/random.h"
 
+/* bytes of the root key's file at most */
+#define ROOT_FILE_MAX (SEAL_KEY_BYTES + VAULT_OVERHEAD)
+
 struct local_keymgr *local_carve(struct region *region, size_t slots)
 {
     struct local_keymgr *local = region_take(region, "local key manager", 1, sizeof *local);
@@ -34,6 +37,35 @@ static void apply_put(struct local_keymgr *l, const struct entry *e)
     memcpy(r->uid, e->payload.ptr, UUID_BYTES);
     r->generation = be32_get(e->payload.ptr + UUID_BYTES);
     records_place(l, r, e->segment, e->offset, e->payload.len);
+}
+
+void local_use_vault(struct local_keymgr *l, const struct vault *vault)
+{
+    l->vault = vault;
+}
+
+/* The root key in the content of its file. */
+static enum status unseal_root_key(const struct local_keymgr *l, struct span file,
+                                   uint8_t key[SEAL_KEY_BYTES])
+{
+    static const struct vault none = {.sealed = false};
+    size_t len = 0;
+    enum status status =
+        vault_read(l->vault != NULL ? l->vault : &none, LOCAL_ROOT_KEY_FILE, file, key, SEAL_KEY_BYTES, &len);
+    if (status == STATUS_OK && len != SEAL_KEY_BYTES)
+        status = STATUS_TOO_LARGE;
+    return status;
+}
+
+/* What is wrong with the file, behind its name. */
+static const char *root_key_fault(const struct local_keymgr *l, enum status status)
+{
+    bool sealed = l->vault != NULL && l->vault->sealed;
+    if (status == STATUS_REFUSED)
+        return sealed ? "is sealed under another state key" : "is sealed, and there is no state key";
+    if (status == STATUS_MALFORMED && sealed)
+        return "is not sealed, though there is a state key: it was put there by somebody else";
+    return "is not a readable file of 32 bytes";
 }
 
 static enum status replay(struct local_keymgr *l, const struct disk_ops *ops, struct log_replay *replay)
@@ -63,13 +95,20 @@ static enum status replay(struct local_keymgr *l, const struct disk_ops *ops, st
 static enum status write_new_root_key(struct local_keymgr *l, const struct disk_ops *ops)
 {
     static const char temporary[] = LOCAL_ROOT_KEY_FILE ".tmp";
+    uint8_t bytes[ROOT_FILE_MAX];
+    struct buf content = buf_over(bytes, sizeof bytes);
     random_bytes(l->root_key, sizeof l->root_key);
+    if (l->vault != NULL)
+        vault_write(l->vault, LOCAL_ROOT_KEY_FILE, span_of(l->root_key, sizeof l->root_key), &content);
+    else
+        buf_add(&content, l->root_key, sizeof l->root_key);
     int file = ops->open(ops->self, temporary, true);
     if (file < 0)
         return STATUS_FAILED;
     int64_t n = ops->truncate(ops->self, file, 0);
     if (n >= 0)
-        n = ops->write_at(ops->self, file, l->root_key, sizeof l->root_key, 0);
+        n = ops->write_at(ops->self, file, content.ptr, content.len, 0);
+    wipe(bytes, sizeof bytes);
     if (n >= 0)
         n = ops->flush(ops->self, file);
     ops->close(ops->self, file);
@@ -93,11 +132,13 @@ static enum status load_root_key(struct local_keymgr *l, const struct disk_ops *
         return STATUS_NOT_FOUND;
     if (file < 0)
         return STATUS_FAILED;
-    uint8_t more;
-    int64_t n = ops->read_at(ops->self, file, l->root_key, sizeof l->root_key, 0);
-    bool longer = ops->read_at(ops->self, file, &more, 1, sizeof l->root_key) != 0;
+    uint8_t bytes[ROOT_FILE_MAX + 1];
+    int64_t n = ops->read_at(ops->self, file, bytes, sizeof bytes, 0);
     ops->close(ops->self, file);
-    return n == sizeof l->root_key && !longer ? STATUS_OK : STATUS_MALFORMED;
+    enum status status =
+        n < 0 ? STATUS_TOO_LARGE : unseal_root_key(l, span_of(bytes, (size_t)n), l->root_key);
+    wipe(bytes, sizeof bytes);
+    return status;
 }
 
 enum status local_open(struct local_keymgr *l, const struct disk_ops *ops, struct disk *disk, char *why,
@@ -116,13 +157,15 @@ enum status local_open(struct local_keymgr *l, const struct disk_ops *ops, struc
     }
     log_writer_init(&l->log, disk, LOCAL_LOG, r);
     status = load_root_key(l, ops);
-    if (status == STATUS_NOT_FOUND && l->count == 0)
+    if (status == STATUS_NOT_FOUND && l->count == 0) {
         status = write_new_root_key(l, ops);
+        l->has_check = false; /* one that is there is of a key that is gone */
+    }
     l->has_root_key = status == STATUS_OK;
     if (status == STATUS_NOT_FOUND)
         return STATUS_OK; /* records without their root key: revoked, and it may come back */
     if (status != STATUS_OK)
-        snprintf(why, why_cap, "%s is not a readable file of 32 bytes", LOCAL_ROOT_KEY_FILE);
+        snprintf(why, why_cap, "%s %s", LOCAL_ROOT_KEY_FILE, root_key_fault(l, status));
     if (status != STATUS_OK)
         return STATUS_FAILED;
     if (!l->has_check) {
@@ -197,7 +240,7 @@ static void answer_at_once(struct local_keymgr *l, struct local_call *c)
 /* Hands a call to the disk. False when the disk's queue is full. */
 static bool send_to_disk(struct local_keymgr *l, struct local_call *c)
 {
-    struct disk_request request = {.op = DISK_FILE, .len = SEAL_KEY_BYTES + 1};
+    struct disk_request request = {.op = DISK_FILE, .len = ROOT_FILE_MAX + 1};
     const struct local_record *r;
     switch (c->call.kind) {
     case KEYMGR_PUT:
@@ -269,14 +312,19 @@ static void finish_delete(struct local_keymgr *l, struct local_call *c)
 
 static void finish_state(struct local_keymgr *l, struct local_call *c, int error)
 {
-    bool whole = error == 0 && l->disk->read_ticket == c->place.ticket && l->disk->read_len == SEAL_KEY_BYTES;
-    if (whole && root_key_is_right(l, l->disk->read)) {
-        memcpy(l->root_key, l->disk->read, SEAL_KEY_BYTES);
-        wipe(l->disk->read, SEAL_KEY_BYTES);
+    uint8_t key[SEAL_KEY_BYTES];
+    bool mine = error == 0 && l->disk->read_ticket == c->place.ticket;
+    enum status status = STATUS_TOO_LARGE;
+    if (mine)
+        status = unseal_root_key(l, span_of(l->disk->read, l->disk->read_len), key);
+    wipe(l->disk->read, sizeof l->disk->read);
+    if (status == STATUS_OK && root_key_is_right(l, key)) {
+        memcpy(l->root_key, key, SEAL_KEY_BYTES);
+        wipe(key, sizeof key);
         l->has_root_key = true;
         return;
     }
-    wipe(l->disk->read, sizeof l->disk->read);
+    wipe(key, sizeof key);
     if (error != 0 && error != ENOENT) {
         c->answer.result = KEYMGR_AWAY;
         snprintf(c->answer.why, KEYMGR_WHY, "the file " LOCAL_ROOT_KEY_FILE " cannot be read (error %d)",
@@ -286,8 +334,10 @@ static void finish_state(struct local_keymgr *l, struct local_call *c, int error
     wipe(l->root_key, sizeof l->root_key);
     l->has_root_key = false;
     c->answer.result = KEYMGR_ROOT_GONE;
-    snprintf(c->answer.why, KEYMGR_WHY, "the file " LOCAL_ROOT_KEY_FILE " is %s",
-             error == ENOENT ? "not there" : "not the root key of these records");
+    snprintf(c->answer.why, KEYMGR_WHY, "the file " LOCAL_ROOT_KEY_FILE " %s",
+             error == ENOENT            ? "is not there"
+             : status == STATUS_REFUSED ? root_key_fault(l, status)
+                                        : "is not the root key of these records");
 }
 
 static void finish_get(struct local_keymgr *l, struct local_call *c)

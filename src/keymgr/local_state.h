@@ -50,6 +50,7 @@ struct local_call {
 
 struct local_keymgr {
     struct disk *disk;
+    const struct vault *vault; /* NULL: the root key's file is not sealed */
     struct log_writer log;
     bool has_root_key;
     uint8_t root_key[SEAL_KEY_BYTES];

@@ -22,7 +22,7 @@ static bool text_is(struct span a, const char *b)
     return span_equal(a, span_of_text(b));
 }
 
-static bool name_fits(struct span name)
+bool clients_name_fits(struct span name)
 {
     if (name.len == 0 || name.len > NAME_MAX_BYTES)
         return false;
@@ -38,7 +38,7 @@ static void keep_name(char out[NAME_MAX_BYTES + 1], struct span name)
     out[name.len] = 0;
 }
 
-static struct client *find_client(struct clients *c, struct span name)
+struct client *clients_named(struct clients *c, struct span name)
 {
     for (size_t i = 0; i < CLIENTS_MAX; i++)
         if (c->clients[i].in_use && text_is(name, c->clients[i].name))
@@ -95,12 +95,12 @@ enum status clients_add(struct clients *c, struct span name, struct span der)
     struct x509_facts facts;
     struct public_key key;
     uint8_t digest[SHA256_BYTES];
-    if (!name_fits(name) || x509_read(der, &facts) != STATUS_OK || !decode_key(der, &key, NULL))
+    if (!clients_name_fits(name) || x509_read(der, &facts) != STATUS_OK || !decode_key(der, &key, NULL))
         return STATUS_MALFORMED;
     if (der.len > CERTIFICATE_MAX)
         return STATUS_TOO_LARGE;
     sha256(der, digest);
-    if (find_client(c, name) != NULL || clients_find(c, digest) >= 0)
+    if (clients_named(c, name) != NULL || clients_find(c, digest) >= 0)
         return STATUS_REFUSED;
     for (size_t i = 0; i < CLIENTS_MAX; i++) {
         struct client *new = &c->clients[i];
@@ -122,11 +122,34 @@ enum status clients_add(struct clients *c, struct span name, struct span der)
 
 enum status clients_remove(struct clients *c, struct span name)
 {
-    struct client *client = find_client(c, name);
+    struct client *client = clients_named(c, name);
     if (client == NULL)
         return STATUS_NOT_FOUND;
     client->in_use = false;
     client->serial++;
+    return STATUS_OK;
+}
+
+enum status clients_disable(struct clients *c, struct span name, bool disabled)
+{
+    struct client *client = clients_named(c, name);
+    if (client == NULL)
+        return STATUS_NOT_FOUND;
+    client->serial += client->disabled != disabled;
+    client->disabled = disabled;
+    return STATUS_OK;
+}
+
+enum status clients_rename(struct clients *c, struct span name, struct span new_name)
+{
+    struct client *client = clients_named(c, name);
+    if (client == NULL)
+        return STATUS_NOT_FOUND;
+    if (!clients_name_fits(new_name))
+        return STATUS_MALFORMED;
+    if (clients_named(c, new_name) != NULL)
+        return STATUS_REFUSED;
+    keep_name(client->name, new_name);
     return STATUS_OK;
 }
 
@@ -156,7 +179,7 @@ static bool fail(char *why, size_t cap, const char *text)
 
 static bool set_scope(struct clients *c, uint8_t *scope, struct span value, char *why, size_t cap)
 {
-    uint8_t number = name_fits(value) ? scopes_number(c->scopes, value) : SCOPE_NOBODY;
+    uint8_t number = clients_name_fits(value) ? scopes_number(c->scopes, value) : SCOPE_NOBODY;
     if (number == SCOPE_NOBODY)
         return fail(why, cap, "a scope is a name of 1 to 64 printable characters, and there are at most 16");
     *scope = number;
@@ -175,15 +198,18 @@ static bool set_client(struct clients *c, const struct span *words, char *why, s
     uint8_t der[CERTIFICATE_MAX];
     size_t len;
     if (text_is(words[2], "scope")) {
-        struct client *client = find_client(c, words[1]);
+        struct client *client = clients_named(c, words[1]);
         return client == NULL ? fail(why, cap, "the certificate of a client comes before its scope")
                               : set_scope(c, &client->scope, words[3], why, cap);
     }
     if (!text_is(words[2], "certificate"))
-        return fail(why, cap, "a client has: certificate, scope");
-    if (!read_der(words[3], der, &len, why, cap))
-        return false;
-    switch (clients_add(c, words[1], span_of(der, len))) {
+        return fail(why, cap, "a client has: certificate, scope, disabled");
+    return read_der(words[3], der, &len, why, cap) && clients_enrol(c, words[1], span_of(der, len), why, cap);
+}
+
+bool clients_enrol(struct clients *c, struct span name, struct span der, char *why, size_t cap)
+{
+    switch (clients_add(c, name, der)) {
     case STATUS_OK:
         return true;
     case STATUS_REFUSED:
@@ -220,7 +246,7 @@ static bool set_authority(struct clients *c, const struct span *words, char *why
     if (!scope && !text_is(words[2], "certificate"))
         return fail(why, cap, "an authority has: certificate, scope");
     struct authority *a = find_authority(c, words[1], !scope);
-    if (a == NULL || !name_fits(words[1]))
+    if (a == NULL || !clients_name_fits(words[1]))
         return fail(why, cap,
                     scope ? "the certificate of an authority comes before its scope"
                           : "this authority is known already, or there are 4 already");
@@ -267,7 +293,7 @@ static struct span take_part(struct span *text)
 
 static bool set_user(struct clients *c, const struct span *words, char *why, size_t cap)
 {
-    struct user *u = name_fits(words[1]) ? find_user(c, words[1], true) : NULL;
+    struct user *u = clients_name_fits(words[1]) ? find_user(c, words[1], true) : NULL;
     if (u == NULL)
         return fail(why, cap, "a user is a name of 1 to 64 printable characters, and there are at most 16");
     if (text_is(words[2], "scope"))
@@ -295,9 +321,13 @@ static bool set_user(struct clients *c, const struct span *words, char *why, siz
 
 bool clients_set(struct clients *c, const struct span *words, size_t count, char *why, size_t cap)
 {
+    bool is_client = count > 0 && text_is(words[0], "client");
+    if (is_client && count == 3 && text_is(words[2], "disabled"))
+        return clients_disable(c, words[1], true) == STATUS_OK ||
+               fail(why, cap, "the certificate of a client comes before it is disabled");
     if (count != 4)
         return fail(why, cap, "client, authority and user lines have four words behind set");
-    if (text_is(words[0], "client"))
+    if (is_client)
         return set_client(c, words, why, cap);
     if (text_is(words[0], "authority"))
         return set_authority(c, words, why, cap);
@@ -388,6 +418,8 @@ bool clients_write_entry(const struct clients *c, size_t i, struct buf *out)
         if (k->in_use) {
             write_certificate(out, "client", k->name, span_of(k->der, k->der_len));
             write_scope(c, out, "client", k->name, k->scope);
+            if (k->disabled)
+                buf_print(out, "set client %s disabled\n", k->name);
         }
         return true;
     }

@@ -27,6 +27,7 @@ struct public_key {
 
 struct client {
     bool in_use;
+    bool disabled;   /* stays enrolled, and is refused */
     uint32_t serial; /* of this use of the slot: sessions of a client that was removed do not fit */
     uint8_t scope;
     char name[NAME_MAX_BYTES + 1];
@@ -79,8 +80,8 @@ void clients_init(struct clients *clients, struct scopes *scopes);
 
 /*
  * One line "set client NAME certificate BASE64", "set client NAME scope NAME", the same with authority, "set
- * user NAME password-hash HASH", "set user NAME scope NAME"; words[0] is what follows `set`. False with a
- * text in why.
+ * client NAME disabled", "set user NAME password-hash HASH", "set user NAME scope NAME"; words[0] is what
+ * follows `set`. False with a text in why.
  */
 MUST_USE bool clients_set(struct clients *clients, const struct span *words, size_t count, char *why,
                           size_t why_cap);
@@ -88,6 +89,17 @@ MUST_USE bool clients_set(struct clients *clients, const struct span *words, siz
 /* Enrols a certificate (DER). STATUS_NO_SPACE: the table is full; STATUS_REFUSED: name or certificate is
  * there already; STATUS_MALFORMED. */
 MUST_USE enum status clients_add(struct clients *clients, struct span name, struct span der);
+/* The same; false with a text in why. */
+MUST_USE bool clients_enrol(struct clients *clients, struct span name, struct span der, char *why,
+                            size_t why_cap);
+/* The enrolled client with this name, or NULL. */
+struct client *clients_named(struct clients *clients, struct span name);
+/* Whether a client may be called so: 1 to 64 printable characters without blanks and quotes. */
+bool clients_name_fits(struct span name);
+/* A disabled client's connections and sessions end as those of one that is removed. STATUS_NOT_FOUND. */
+MUST_USE enum status clients_disable(struct clients *clients, struct span name, bool disabled);
+/* STATUS_NOT_FOUND, STATUS_MALFORMED: not a plain name, STATUS_REFUSED: another client is called so. */
+MUST_USE enum status clients_rename(struct clients *clients, struct span name, struct span new_name);
 MUST_USE enum status clients_remove(struct clients *clients, struct span name);
 
 /* The slot of the client with this certificate, or -1. */

@@ -136,30 +136,55 @@ void conn_log_trouble(struct server *s, const struct conn *c, const char *what)
     log_write(&s->log, LOG_INFO, "conn", "%s: %s", peer, what);
 }
 
+/* Counts an unknown certificate and keeps it, so that it can be enrolled. Whether it was kept. */
+static bool note_unknown(struct server *s, const struct conn *c, const char *peer)
+{
+    const struct trust *t = &c->tls.trust;
+    struct span der = trust_unknown(t);
+    s->clients->unknown++;
+    s->clients->last_unknown_s = s->now.unix_s;
+    memcpy(s->clients->last_unknown, t->fingerprint, SHA256_BYTES);
+    if (tls_error(&c->tls) != BR_ERR_X509_NOT_TRUSTED || der.len == 0)
+        return false;
+    refused_keep(&s->refused, der, t->fingerprint, peer, s->now.unix_s);
+    return true;
+}
+
+/* The name of the disabled client that tried, or NULL. */
+static const char *disabled_client(const struct server *s, const struct conn *c)
+{
+    int slot = c->tls.trust.client;
+    if (slot < 0 || !s->clients->clients[slot].in_use || !s->clients->clients[slot].disabled)
+        return NULL;
+    return s->clients->clients[slot].name;
+}
+
 /* An unknown certificate is a normal event: it is counted, and told in a line that helps to enrol it. */
 static void note_refusal(struct server *s, struct conn *c)
 {
     uint32_t skipped;
-    char peer[PEER_TEXT], print[2 * SHA256_BYTES + 2] = "none";
+    char peer[PEER_TEXT], print[2 * SHA256_BYTES + 2] = "none", advice[120] = "";
     int error = tls_error(&c->tls);
+    const char *disabled = disabled_client(s, c);
+    conn_peer(c, peer);
     s->tls.failed++;
     if (c->tls.trust.has_fingerprint && c->tls.trust.client < 0) {
-        s->clients->unknown++;
-        s->clients->last_unknown_s = s->now.unix_s;
-        memcpy(s->clients->last_unknown, c->tls.trust.fingerprint, SHA256_BYTES);
         hex_write(span_of(c->tls.trust.fingerprint, SHA256_BYTES), 0, false, print, sizeof print);
+        if (note_unknown(s, c, peer))
+            snprintf(advice, sizeof advice, "; if you expect it: client accept %.8s", print);
     } else if (error == BR_ERR_NO_CLIENT_AUTH) {
         s->clients->anonymous++;
+    } else if (disabled != NULL) {
+        snprintf(advice, sizeof advice, "; the client is disabled: client enable %s", disabled);
     }
     if (error == BR_ERR_IO && !c->tls.trust.has_fingerprint)
         return; /* port scans and certificate fetches */
     if (!log_limit_pass(&s->limit_unknown, s->now.unix_s, UNKNOWN_LINES, &skipped))
         return;
-    conn_peer(c, peer);
     if (skipped != 0)
         log_write(&s->log, LOG_INFO, "tls", "%u more refusals in the minute before", skipped);
-    log_write(&s->log, LOG_INFO, "tls", "%s refused: %s; certificate sha256 %s", peer, tls_error_text(error),
-              print);
+    log_write(&s->log, LOG_INFO, "tls", "%s refused: %s; certificate sha256 %s%s", peer,
+              tls_error_text(error), print, advice);
 }
 
 /* Lets the peer read our last bytes before the socket goes; without it a reset could overtake them. */
@@ -179,6 +204,7 @@ static void end_handshake_failed(struct server *s, struct conn *c)
 {
     uint8_t alert[7];
     note_refusal(s, c);
+    trust_release(&c->tls.trust);
     size_t len = tls_alert(&c->tls, alert);
     if (tls_error(&c->tls) == BR_ERR_IO) {
         conn_drop(s, c);

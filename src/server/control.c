@@ -74,7 +74,7 @@ static void accept_console(struct server *s)
             s->consoles++;
             return;
         }
-    static const char full[] = "ERR four consoles are open already\n";
+    static const char full[] = "ERR six consoles are open already\n";
     ssize_t ignored = send(fd, full, sizeof full - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)ignored;
     close(fd);
@@ -101,11 +101,17 @@ void control_turn(struct server *s, bool connecting, const struct pollfd fds[CON
         accept_console(s);
 }
 
+/* Needs no event to go on, only room for its lines. */
+static bool is_list(const struct control_conn *c)
+{
+    return c->command >= CONTROL_KEYS && c->command <= CONTROL_LIST_CERTIFICATES;
+}
+
 short control_interest(const struct control_conn *c)
 {
     if (c->out_len != 0)
         return POLLOUT;
-    bool waits = c->command != CONTROL_NONE && c->command != CONTROL_TEXT && c->command != CONTROL_KEYS;
+    bool waits = c->command != CONTROL_NONE && c->command != CONTROL_TEXT && !is_list(c);
     return c->eof || c->in_len == sizeof c->in || waits ? 0 : POLLIN;
 }
 
@@ -117,7 +123,7 @@ bool control_is_busy(const struct server *s)
             continue;
         bool line = c->command == CONTROL_NONE &&
                     (c->eof || (c->in_len != 0 && memchr(c->in, '\n', c->in_len) != NULL));
-        if (line || c->command == CONTROL_KEYS)
+        if (line || is_list(c))
             return true;
     }
     return false;

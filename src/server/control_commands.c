@@ -2,38 +2,32 @@
 /* What the lines of a console do. */
 #include <stdio.h>
 
-#include "base/text.h"
+#include "base/wipe.h"
+#include "server/client_authority.h"
 #include "server/clients_file.h"
 #include "server/control_parts.h"
+#include "server/identity.h"
 #include "server/inventory.h"
 #include "server/keymanager.h"
+#include "server/small_file.h"
 #include "server/status.h"
 
 /* Lines of `show keys` made in one turn. */
 #define KEYS_A_TURN 64
 #define KEY_LINE    900
-
-static struct buf out_of(struct control_conn *c)
-{
-    struct buf out = buf_over(c->out, sizeof c->out);
-    out.len = c->out_len;
-    return out;
-}
+/* bytes; an entry of another list: a certificate with 1,000 bytes of names */
+#define ENTRY_ROOM 2800
 
 void control_end(struct control_conn *c)
 {
-    struct buf out = out_of(c);
+    struct buf out = buf_over(c->out, sizeof c->out);
+    out.len = c->out_len;
     if (c->result == NULL)
         buf_add_text(&out, "OK\n");
     else
         buf_print(&out, "ERR %s\n", c->result);
     c->out_len = out.len;
     c->command = CONTROL_NONE;
-}
-
-static bool word_is(struct span word, const char *text)
-{
-    return span_equal(word, span_of_text(text));
 }
 
 /* ---- commands ---- */
@@ -44,56 +38,55 @@ static void show_memory(const struct server *s, struct buf *out)
     keymanager_write_memory(s, out);
 }
 
+/* For programs: the state, and in GRACE the seconds until keys are erased. */
+static void show_state(const struct server *s, struct buf *out)
+{
+    const struct lease *l = &s->store.lease;
+    buf_add_text(out, lease_state_name(l->state));
+    if (l->state == LEASE_GRACE) {
+        uint64_t end = l->positive_mono_ms + l->offline_ms;
+        buf_print(out, " %llu",
+                  (unsigned long long)(end > s->now.mono_ms ? (end - s->now.mono_ms) / 1000 : 0));
+    }
+    buf_add_text(out, "\n");
+}
+
 static const char *do_show(struct server *s, struct control_conn *c, const struct span *words, size_t count)
 {
-    struct buf out = out_of(c);
+    struct buf out = control_answer(c);
     struct span what = count > 1 ? words[1] : span_of_text("");
-    if (word_is(what, "status"))
+    if (control_word_is(what, "status"))
         status_write(s, &out);
-    else if (word_is(what, "clients"))
-        status_write_clients(s, &out);
-    else if (word_is(what, "config"))
-        status_write_config(&s->config, &out);
-    else if (word_is(what, "version"))
+    else if (control_word_is(what, "clients"))
+        c->command = CONTROL_LIST_CLIENTS;
+    else if (control_word_is(what, "config"))
+        c->command = CONTROL_LIST_SETTINGS;
+    else if (control_word_is(what, "version"))
         status_write_version(&out);
-    else if (word_is(what, "memory"))
+    else if (control_word_is(what, "memory"))
         show_memory(s, &out);
-    else if (word_is(what, "keys") && count > 2 && word_is(words[2], "count"))
+    else if (control_word_is(what, "keys") && count > 2 && control_word_is(words[2], "count"))
         buf_print(&out, "%u\n", s->store.catalogue.visible);
-    else if (word_is(what, "keys"))
+    else if (control_word_is(what, "keys"))
         c->command = CONTROL_KEYS;
+    else if (control_word_is(what, "state"))
+        show_state(s, &out);
+    else if (control_word_is(what, "cert") && count > 2 && control_word_is(words[2], "raw"))
+        control_show_raw(s, &out);
+    else if (control_word_is(what, "cert"))
+        c->command = CONTROL_LIST_CERTIFICATES;
+    else if (control_word_is(what, "refused"))
+        refused_write(&s->refused, &out);
     else
-        return "show what? status, clients, keys, keys count, config, version, memory";
+        return "show what? status, state, clients, refused, cert, keys, keys count, config, version, memory";
     c->cursor = 0;
     c->out_len = out.len;
     return NULL;
 }
 
-static const char *do_client(struct server *s, struct control_conn *c, const struct span *words, size_t count)
-{
-    if (count == 3 && word_is(words[1], "remove")) {
-        if (clients_remove(s->clients, words[2]) != STATUS_OK)
-            return "no client has this name; see: show clients";
-    } else if (count == 4 && word_is(words[1], "add")) {
-        struct span line[4] = {span_of_text("client"), words[2], span_of_text("certificate"), words[3]};
-        if (!clients_set(s->clients, line, 4, c->why, sizeof c->why))
-            return c->why;
-    } else if (count == 4 && word_is(words[1], "scope")) {
-        struct span line[4] = {span_of_text("client"), words[2], span_of_text("scope"), words[3]};
-        if (!clients_set(s->clients, line, 4, c->why, sizeof c->why))
-            return c->why;
-    } else {
-        return "client add <name> <certificate in base64>, client remove <name>, or client scope <name> "
-               "<scope>";
-    }
-    clients_file_changed(s);
-    c->command = CONTROL_WRITE_CLIENTS;
-    return NULL;
-}
-
 static const char *do_user(struct server *s, struct control_conn *c, const struct span *words, size_t count)
 {
-    if (count != 4 || (!word_is(words[2], "password-hash") && !word_is(words[2], "scope")))
+    if (count != 4 || (!control_word_is(words[2], "password-hash") && !control_word_is(words[2], "scope")))
         return "user <name> password-hash <hash>, or user <name> scope <scope>";
     if (!clients_set(s->clients, words, 4, c->why, sizeof c->why))
         return c->why;
@@ -105,18 +98,14 @@ static const char *do_user(struct server *s, struct control_conn *c, const struc
 /* A new API key: written by the disk process, read again when the next token is asked for. */
 static const char *do_credential(struct server *s, struct control_conn *c, struct span key)
 {
-    struct disk_request part = {.op = DISK_PART}, replace = {.op = DISK_REPLACE, .name = API_KEY_FILE};
+    const char *why;
     if (!keymanager_is_cloud(s))
         return "the local key manager needs no credential";
     if (key.len == 0 || key.len > API_KEY_MAX)
         return "an API key has 1 to 256 characters";
-    if (clients_file_busy(s))
-        return "the clients file is being written; try again";
-    if (disk_send(&s->disk, &part, key) == 0)
-        return "the disk is busy; try again";
-    c->ticket = disk_send(&s->disk, &replace, span_of(NULL, 0));
+    c->ticket = small_file_replace_secret(s, API_KEY_FILE, key, &why);
     if (c->ticket == 0)
-        return "the disk is busy; try again";
+        return why;
     c->command = CONTROL_CREDENTIAL;
     return NULL;
 }
@@ -131,70 +120,34 @@ static const char *do_test(struct server *s, struct control_conn *c)
     return NULL;
 }
 
-static const char *begin_retiring(struct server *s, struct control_conn *c, const struct catalogue_entry *e)
-{
-    const char *why = NULL;
-    size_t len = inventory_retire_request(s, e, c->message, sizeof c->message);
-    uint64_t deadline = s->now.mono_ms + s->config.request_timeout_ms;
-    if (request_begin(&c->request, span_of(c->message, len), deadline, &why) != REASON_NONE)
-        return why;
-    c->request.identity.scope = e->scope;
-    c->command = CONTROL_RETIRE;
-    return NULL;
-}
-
-/* Guided: without the word that confirms it, it is told what would be lost, and what to type. */
-static const char *do_key(struct server *s, struct control_conn *c, const struct span *words, size_t count)
-{
-    struct buf out = out_of(c);
-    char word[80];
-    struct buf confirmation = buf_over(word, sizeof word);
-    bool retire = count >= 3 && word_is(words[1], "retire") && count <= 4;
-    if (!retire && !(count == 3 && word_is(words[1], "show")))
-        return "key show <Unique Identifier>, or key retire <Unique Identifier>";
-    const struct catalogue_entry *e = inventory_find(s, words[2]);
-    if (e == NULL)
-        return "no object has this Unique Identifier; see: show keys";
-    if (retire && inventory_is_destroyed(s, e))
-        return "it is destroyed already";
-    inventory_confirmation(s, e, &confirmation);
-    if (retire && count == 4 && span_equal(words[3], buf_span(&confirmation)))
-        return begin_retiring(s, c, e);
-    if (retire)
-        inventory_write_loss(s, e, &out);
-    else
-        inventory_write_object(s, e, &out);
-    c->out_len = out.len;
-    if (!retire)
-        return NULL;
-    snprintf(c->why, sizeof c->why, "to destroy it for good: key retire %.*s %s", (int)words[2].len,
-             (const char *)words[2].ptr, word);
-    return c->why;
-}
-
 void control_begin(struct server *s, struct control_conn *c, struct span line)
 {
     struct span words[SETTING_WORDS];
     size_t count = config_words(line, words);
     c->command = CONTROL_TEXT;
+    c->ticket = 0;
     if (count == 0 || count > SETTING_WORDS)
         c->result = count == 0 ? NULL : "too many words";
-    else if (word_is(words[0], "show"))
+    else if (control_word_is(words[0], "show"))
         c->result = do_show(s, c, words, count);
-    else if (word_is(words[0], "client"))
-        c->result = do_client(s, c, words, count);
-    else if (word_is(words[0], "user"))
+    else if (control_word_is(words[0], "client"))
+        c->result = control_client(s, c, words, count);
+    else if (control_word_is(words[0], "user"))
         c->result = do_user(s, c, words, count);
-    else if (word_is(words[0], "cache") && count == 2 && word_is(words[1], "erase"))
+    else if (control_word_is(words[0], "cache") && count == 2 && control_word_is(words[1], "erase"))
         store_erase_keks(&s->store), c->result = NULL;
-    else if (word_is(words[0], "cache") && count == 2 && word_is(words[1], "refresh"))
+    else if (control_word_is(words[0], "cache") && count == 2 && control_word_is(words[1], "refresh"))
         store_refresh(&s->store), c->result = NULL;
-    else if (word_is(words[0], "key"))
-        c->result = do_key(s, c, words, count);
-    else if (word_is(words[0], "keymanager") && count == 3 && word_is(words[1], "credential"))
+    else if (control_word_is(words[0], "key"))
+        c->result = control_key(s, c, words, count);
+    else if (control_word_is(words[0], "keymanager") && count == 3 && control_word_is(words[1], "credential"))
         c->result = do_credential(s, c, words[2]);
-    else if (word_is(words[0], "test") && count == 2 && word_is(words[1], "keymanager"))
+    else if (control_word_is(words[0], "test") && count == 2 && control_word_is(words[1], "keymanager"))
         c->result = do_test(s, c);
+    else if (control_word_is(words[0], "test") && count == 2 && control_word_is(words[1], "serving"))
+        c->result = control_self_test(s, c);
+    else if (control_word_is(words[0], "cert"))
+        c->result = control_certificate(s, c, words, count);
     else
         c->result = "no such command; try help";
     if (c->command == CONTROL_TEXT)
@@ -205,7 +158,7 @@ void control_begin(struct server *s, struct control_conn *c, struct span line)
 
 static void step_keys(struct server *s, struct control_conn *c)
 {
-    struct buf out = out_of(c);
+    struct buf out = control_answer(c);
     for (int i = 0; i < KEYS_A_TURN && out.cap - out.len > KEY_LINE; i++) {
         const struct catalogue_entry *e = catalogue_next(&s->store.catalogue, &c->cursor);
         if (e == NULL) {
@@ -216,6 +169,24 @@ static void step_keys(struct server *s, struct control_conn *c)
         inventory_write_line(s, e, &out);
     }
     c->out_len = out.len;
+}
+
+static bool write_setting(const struct server *s, uint32_t i, struct buf *out)
+{
+    return status_write_setting(&s->config, i, out);
+}
+
+/* As many entries as there is room for; the rest when these have been read. */
+static void step_list(struct server *s, struct control_conn *c,
+                      bool (*write)(const struct server *, uint32_t, struct buf *))
+{
+    struct buf out = control_answer(c);
+    bool more = true;
+    while (more && out.cap - out.len >= ENTRY_ROOM)
+        more = write(s, c->cursor++, &out);
+    c->out_len = out.len;
+    if (!more)
+        control_end(c);
 }
 
 static void step_credential(struct server *s, struct control_conn *c)
@@ -234,7 +205,7 @@ static void step_credential(struct server *s, struct control_conn *c)
 
 static void step_test(struct server *s, struct control_conn *c)
 {
-    struct buf out = out_of(c);
+    struct buf out = control_answer(c);
     size_t from = c->cursor;
     if (!c->begun)
         c->begun = keyprotect_test_begin(s->keyprotect); /* the root key may be being asked for */
@@ -252,39 +223,42 @@ static void step_test(struct server *s, struct control_conn *c)
     control_end(c);
 }
 
-static void step_retire(struct server *s, struct control_conn *c)
+static void step_clients(struct server *s, struct control_conn *c)
 {
-    char uid[UUID_TEXT + 1] = "-";
-    s->env.now = s->now;
-    enum request_state state =
-        request_run(&c->request, &s->env, c->answer, sizeof c->answer, BATCH_ITEMS_A_TURN);
-    s->audit.count = 0; /* told below: whoever runs next would take it for a client's */
-    if (state != REQUEST_DONE)
+    int error;
+    enum ask ask = c->ticket == 0 ? ASK_READY : disk_ask(&s->disk, c->ticket, &error);
+    if (ask == ASK_WAIT || clients_file_busy(s))
         return;
-    struct span failed = inventory_retire_answer(span_of(c->answer, c->request.response_len));
-    struct buf why = buf_over(c->why, sizeof c->why);
-    buf_add_printable(&why, failed);
-    c->result = failed.len == 0 ? NULL : c->why;
-    if (c->request.has_uid)
-        uuid_write(c->request.uid, uid);
-    log_write(&s->log, LOG_WARNING, "audit", "console retires %s: %s", uid, failed.len == 0 ? "ok" : c->why);
+    c->result = NULL;
+    if (s->clients_file.failed)
+        c->result = "in force, but not on disk: the file could not be written; see the log";
+    if (ask == ASK_FAILED) {
+        client_authority_forget(s);
+        log_write(&s->log, LOG_ERROR, "clients", CLIENT_AUTHORITY_KEY " could not be written");
+    }
     control_end(c);
 }
 
 void control_step(struct server *s, struct control_conn *c)
 {
     if (c->command == CONTROL_RETIRE)
-        step_retire(s, c);
+        control_step_retire(s, c);
+    if (c->command == CONTROL_SELF_TEST)
+        control_step_self_test(s, c);
+    if (c->command == CONTROL_CERTIFICATE)
+        control_step_certificate(s, c);
     if (c->command == CONTROL_CREDENTIAL)
         step_credential(s, c);
     if (c->command == CONTROL_TEST)
         step_test(s, c);
-    if (c->command == CONTROL_KEYS) {
+    if (c->command == CONTROL_WRITE_CLIENTS)
+        step_clients(s, c);
+    else if (c->command == CONTROL_KEYS)
         step_keys(s, c);
-    } else if (c->command == CONTROL_WRITE_CLIENTS && !clients_file_busy(s)) {
-        c->result = s->clients_file.failed
-                        ? "in force, but not on disk: the file could not be written; see the log"
-                        : NULL;
-        control_end(c);
-    }
+    else if (c->command == CONTROL_LIST_CLIENTS)
+        step_list(s, c, status_write_client);
+    else if (c->command == CONTROL_LIST_SETTINGS)
+        step_list(s, c, write_setting);
+    else if (c->command == CONTROL_LIST_CERTIFICATES)
+        step_list(s, c, control_show_certificate);
 }

@@ -274,6 +274,19 @@ static void put_item(struct ttlv_writer *w, enum operation_code code, uint8_t id
     ttlv_end(w, item);
 }
 
+size_t inventory_request_begin(struct ttlv_writer *w, int32_t items)
+{
+    size_t message = ttlv_begin(w, TAG_REQUEST_MESSAGE);
+    size_t header = ttlv_begin(w, TAG_REQUEST_HEADER);
+    size_t version = ttlv_begin(w, TAG_PROTOCOL_VERSION);
+    ttlv_put_integer(w, TAG_PROTOCOL_VERSION_MAJOR, 1);
+    ttlv_put_integer(w, TAG_PROTOCOL_VERSION_MINOR, 4);
+    ttlv_end(w, version);
+    ttlv_put_integer(w, TAG_BATCH_COUNT, items);
+    ttlv_end(w, header);
+    return message;
+}
+
 size_t inventory_retire_request(const struct server *s, const struct catalogue_entry *e, uint8_t *out,
                                 size_t cap)
 {
@@ -282,14 +295,7 @@ size_t inventory_retire_request(const struct server *s, const struct catalogue_e
     char uid[UUID_TEXT + 1];
     uuid_write(e->uid, uid);
     struct ttlv_writer w = ttlv_writer_over(out, cap);
-    size_t message = ttlv_begin(&w, TAG_REQUEST_MESSAGE);
-    size_t header = ttlv_begin(&w, TAG_REQUEST_HEADER);
-    size_t version = ttlv_begin(&w, TAG_PROTOCOL_VERSION);
-    ttlv_put_integer(&w, TAG_PROTOCOL_VERSION_MAJOR, 1);
-    ttlv_put_integer(&w, TAG_PROTOCOL_VERSION_MINOR, 4);
-    ttlv_end(&w, version);
-    ttlv_put_integer(&w, TAG_BATCH_COUNT, active ? 2 : 1);
-    ttlv_end(&w, header);
+    size_t message = inventory_request_begin(&w, active ? 2 : 1);
     if (active)
         put_item(&w, OPERATION_REVOKE, 1, uid);
     put_item(&w, OPERATION_DESTROY, 2, uid);

@@ -4,6 +4,7 @@
 #define HOLDFAST_SERVER_INVENTORY_H
 
 #include "server/server.h"
+#include "ttlv/writer.h"
 
 /*
  * One object as a line of fields apart by tabs: Unique Identifier, Object Type, State, generation, made and
@@ -22,6 +23,9 @@ void inventory_confirmation(const struct server *server, const struct catalogue_
 
 /* The visible object with this Unique Identifier as text, or NULL. */
 struct catalogue_entry *inventory_find(struct server *server, struct span uid);
+
+/* The beginning of a Request Message of the server's own, with its header; ttlv_end ends it. */
+MUST_USE size_t inventory_request_begin(struct ttlv_writer *writer, int32_t items);
 
 /* A whole Request Message that revokes (when it is Active) and destroys an object; returns its length. */
 size_t inventory_retire_request(const struct server *server, const struct catalogue_entry *entry,

@@ -24,6 +24,7 @@ void keymanager_carve(struct server *s)
 
 static bool open_local(struct server *s, struct keymgr *out, char *why, size_t cap)
 {
+    local_use_vault(s->local, &s->vault);
     if (local_open(s->local, &s->ops, &s->disk, why, cap) != STATUS_OK)
         return false;
     uint64_t damaged = local_damaged_bytes(s->local);
@@ -37,10 +38,15 @@ static bool open_local(struct server *s, struct keymgr *out, char *why, size_t c
 }
 
 /* `room` has ROOTS_MAX bytes, and what is read stays in it. */
+struct span keymanager_roots(void)
+{
+    return span_of(roots_pem, sizeof roots_pem - 1);
+}
+
 static bool read_roots(const char *path, char *room, struct span *out, char *why, size_t cap)
 {
     if (path[0] == 0) {
-        *out = span_of(roots_pem, sizeof roots_pem - 1);
+        *out = keymanager_roots();
         return true;
     }
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -92,8 +98,10 @@ bool keymanager_check(const struct server *s, char *why, size_t cap)
 static bool open_cloud(struct server *s, struct keymgr *out, char *why, size_t cap)
 {
     struct keyprotect_settings settings;
-    if (!read_settings(&s->config, s->roots, &settings, why, cap) ||
-        !keyprotect_open(s->keyprotect, &settings, &s->disk, why, cap))
+    if (!read_settings(&s->config, s->roots, &settings, why, cap))
+        return false;
+    settings.vault = &s->vault;
+    if (!keyprotect_open(s->keyprotect, &settings, &s->disk, why, cap))
         return false;
     *out = keyprotect_keymgr(s->keyprotect);
     return true;

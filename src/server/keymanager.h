@@ -28,4 +28,7 @@ void keymanager_write_warnings(const struct server *s, struct buf *out);
 /* The steps of the test of it that ended, from *from on. */
 void keymanager_write_test(const struct server *s, size_t *from, struct buf *out);
 
+/* The root certificates that are built in, as PEM. */
+struct span keymanager_roots(void);
+
 #endif

@@ -231,6 +231,18 @@ static bool listen_kmip(struct server *s, char *why, size_t cap)
     return true;
 }
 
+/* Whether the folder of this path has the setgid bit. */
+static bool is_for_group(const char *path)
+{
+    char folder[108];
+    struct stat info;
+    const char *slash = strrchr(path, '/');
+    size_t len = slash == NULL ? 0 : (size_t)(slash - path);
+    memcpy(folder, path, len);
+    memcpy(folder + len, len == 0 ? (slash == NULL ? "." : "/") : "", len == 0 ? 2 : 1);
+    return stat(folder, &info) == 0 && (info.st_mode & S_ISGID) != 0;
+}
+
 static bool listen_control(struct server *s, char *why, size_t cap)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -246,7 +258,8 @@ static bool listen_control(struct server *s, char *why, size_t cap)
     }
     s->control_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     unlink(address.sun_path);
-    mode_t mask = umask(0177);
+    /* In a folder that gives its group to what is made in it, that group may connect. */
+    mode_t mask = umask(is_for_group(address.sun_path) ? 0117 : 0177);
     int bound = bind(s->control_fd, (struct sockaddr *)(void *)&address, sizeof address);
     umask(mask);
     if (bound != 0 || listen(s->control_fd, CONTROL_SLOTS) != 0) {
@@ -276,6 +289,27 @@ static bool open_folder(struct server *s, char *why, size_t cap)
         return false;
     }
     return true;
+}
+
+bool serve_read_state_key(struct server *s, char *why, size_t cap)
+{
+    uint8_t bytes[SEAL_KEY_BYTES + 1];
+    if (s->state_key_fd == 0)
+        return true;
+    ssize_t n = pread(s->state_key_fd, bytes, sizeof bytes, 0);
+    int error = errno;
+    close(s->state_key_fd);
+    s->state_key_fd = 0;
+    if (n < 0)
+        snprintf(why, cap, "the state key cannot be read: %s", strerror(error));
+    else if (n != SEAL_KEY_BYTES)
+        snprintf(why, cap, "the state key has %s32 bytes; the box is locked, or this is not its file",
+                 n > SEAL_KEY_BYTES ? "more than " : "not ");
+    else
+        memcpy(s->vault.key, bytes, SEAL_KEY_BYTES);
+    s->vault.sealed = n == SEAL_KEY_BYTES;
+    wipe(bytes, sizeof bytes);
+    return s->vault.sealed;
 }
 
 static void block_signals(struct server *s)
@@ -317,11 +351,12 @@ static bool start(struct server *s, const struct disk_ops *ops, char *why, size_
         return false;
     s->ops = ops != NULL ? *ops : disk_ops_posix(&s->folder_fd);
     block_signals(s);
-    if (disk_start(&s->disk, &s->ops) != STATUS_OK) {
+    if (disk_start(&s->disk, &s->ops, s->state_key_fd == 0 ? -1 : s->state_key_fd) != STATUS_OK) {
         snprintf(why, cap, "the disk process cannot be started: %s", strerror(errno));
         return false;
     }
-    if (!take_memory(s, why, cap))
+    /* Behind the fork, so that the disk process never has it. */
+    if (!take_memory(s, why, cap) || !serve_read_state_key(s, why, cap))
         return false;
     set_up_rooms(s);
     return identity_load(s, why, cap) == STATUS_OK && read_clients(s, why, cap) && open_store(s, why, cap) &&
@@ -365,5 +400,6 @@ int serve_run(struct server *s, const struct disk_ops *ops)
     log_write(&s->log, LOG_INFO, "serve", "stopped");
     if (s->region.base != NULL)
         wipe(s->region.base, s->region.size);
+    wipe(&s->vault, sizeof s->vault);
     return lost ? 3 : 0;
 }

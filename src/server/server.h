@@ -8,11 +8,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/region.h"
+#include "crypto/vault.h"
 #include "keymgr/keyprotect.h"
 #include "keymgr/local.h"
 #include "operation/request.h"
 #include "server/clients.h"
 #include "server/config.h"
+#include "server/refused.h"
 #include "server/tls.h"
 #include "store/store.h"
 
@@ -52,10 +54,15 @@ enum control_command {
     CONTROL_NONE,
     CONTROL_TEXT,
     CONTROL_KEYS,
+    CONTROL_LIST_CLIENTS,
+    CONTROL_LIST_SETTINGS,
+    CONTROL_LIST_CERTIFICATES,
     CONTROL_WRITE_CLIENTS,
     CONTROL_CREDENTIAL, /* the file of the API key is being written */
     CONTROL_TEST,       /* of the key manager */
-    CONTROL_RETIRE      /* a key is being revoked and destroyed */
+    CONTROL_RETIRE,     /* a key is being revoked and destroyed */
+    CONTROL_SELF_TEST,  /* a key is created, fetched and destroyed */
+    CONTROL_CERTIFICATE /* the file of a server certificate is being written */
 };
 
 /* bytes; a Request Message of Revoke and Destroy, and its answer. */
@@ -71,12 +78,29 @@ struct control_conn {
     bool skipping;          /* the rest of a line that was too long */
     const char *result;     /* NULL: OK */
     uint64_t ticket;        /* of the disk */
-    struct request request; /* of a key that is retired */
+    struct request request; /* of a key that is retired, or of the self-test */
+    union {
+        struct control_self_test {
+            enum self_test_step { SELF_TEST_CREATE, SELF_TEST_GET, SELF_TEST_DESTROY, SELF_TEST_STEPS } at;
+            bool has_key;
+            char uid[UUID_TEXT];
+            uint64_t begun_us;
+            struct {
+                bool done, good;
+                uint32_t ms;
+            } steps[SELF_TEST_STEPS];
+        } self_test;
+        struct control_certificate {
+            bool activate;       /* otherwise: becomes the prepared one */
+            bool checked;        /* every signature of its chain */
+            uint64_t tickets[2]; /* of the RSA and the elliptic curve one; 0: not concerned */
+        } certificate;
+    };
     uint8_t message[RETIRE_MESSAGE], answer[RETIRE_MESSAGE];
     char why[160];
     size_t in_len, out_len, out_at;
     char in[CONTROL_LINE];
-    char out[CONTROL_OUT];
+    char out[CONTROL_PART];
 };
 
 /* Rewrites the clients file, a client at a time; one rewriting at once. */
@@ -129,6 +153,10 @@ struct server {
     uint32_t consoles; /* of these, in use */
     struct clients_file clients_file;
     struct counters counters;
+    struct vault vault;
+    int state_key_fd;                /* the state key is read from here; 0: there is none */
+    struct keypair client_authority; /* signs clients' requests; KEYPAIR_NONE until it is needed */
+    struct refused refused;
     struct log_limit limit_unknown, limit_trouble, limit_audit;
     uint16_t port;
 };

@@ -108,8 +108,10 @@ static void write_certificate(const struct tls_identity *identity, const char *k
 {
     char sha1[SHA1_THUMBPRINT_TEXT + 2], sha256[SHA256_THUMBPRINT_TEXT + 2];
     struct x509_facts facts;
-    struct span der = span_of(identity->der, identity->chain[0].data_len);
-    if (!identity->in_use || x509_read(der, &facts) != STATUS_OK)
+    if (!identity->in_use)
+        return;
+    struct span der = tls_certificate_der(tls_current(identity), 0);
+    if (x509_read(der, &facts) != STATUS_OK)
         return;
     x509_thumbprint_sha1(der, sha1);
     x509_thumbprint_sha256(der, sha256);
@@ -149,34 +151,43 @@ void status_write(const struct server *s, struct buf *out)
     write_warnings(s, out);
 }
 
-void status_write_clients(const struct server *s, struct buf *out)
+static void write_client(const struct server *s, const struct client *c, struct buf *out)
 {
-    for (size_t i = 0; i < CLIENTS_MAX; i++) {
-        const struct client *c = &s->clients->clients[i];
-        char print[2 * SHA256_BYTES + 2];
-        if (!c->in_use)
-            continue;
-        struct span scope = scopes_name(s->clients->scopes, c->scope);
-        hex_write(span_of(c->sha256, SHA256_BYTES), 0, false, print, sizeof print);
-        buf_print(out, "%s  sha256 %s\n  scope %.*s, %llu handshakes, %llu requests, last seen ", c->name,
-                  print, scope.len != 0 ? (int)scope.len : 7,
-                  scope.len != 0 ? (const char *)scope.ptr : "default", (unsigned long long)c->handshakes,
-                  (unsigned long long)c->requests);
-        if (c->last_seen_s == 0)
-            buf_add_text(out, "never");
-        else
-            print_time(out, c->last_seen_s);
-        buf_print(out, ", certificate %s ", c->not_after_s < s->now.unix_s ? "EXPIRED" : "valid until");
-        print_time(out, c->not_after_s);
-        buf_add_text(out, "\n");
+    char print[2 * SHA256_BYTES + 2];
+    struct span scope = scopes_name(s->clients->scopes, c->scope);
+    hex_write(span_of(c->sha256, SHA256_BYTES), 0, false, print, sizeof print);
+    buf_print(out, "%s  sha256 %s\n  %sscope %.*s, %llu handshakes, %llu requests, last seen ", c->name,
+              print, c->disabled ? "DISABLED, " : "", scope.len != 0 ? (int)scope.len : 7,
+              scope.len != 0 ? (const char *)scope.ptr : "default", (unsigned long long)c->handshakes,
+              (unsigned long long)c->requests);
+    if (c->last_seen_s == 0)
+        buf_add_text(out, "never");
+    else
+        print_time(out, c->last_seen_s);
+    buf_print(out, ", certificate %s ", c->not_after_s < s->now.unix_s ? "EXPIRED" : "valid until");
+    print_time(out, c->not_after_s);
+    buf_add_text(out, "\n");
+}
+
+bool status_write_client(const struct server *s, uint32_t i, struct buf *out)
+{
+    const struct clients *c = s->clients;
+    if (i < CLIENTS_MAX) {
+        if (c->clients[i].in_use)
+            write_client(s, &c->clients[i], out);
+        return true;
     }
-    for (size_t i = 0; i < AUTHORITIES_MAX; i++)
-        if (s->clients->authorities[i].in_use)
+    i -= CLIENTS_MAX;
+    if (i < AUTHORITIES_MAX) {
+        if (c->authorities[i].in_use)
             buf_print(out, "authority %s: certificates that it signed are accepted\n",
-                      s->clients->authorities[i].name);
-    for (size_t i = 0; i < USERS_MAX; i++)
-        if (s->clients->users[i].in_use)
-            buf_print(out, "user %s\n", s->clients->users[i].name);
+                      c->authorities[i].name);
+        return true;
+    }
+    i -= AUTHORITIES_MAX;
+    if (i < USERS_MAX && c->users[i].in_use)
+        buf_print(out, "user %s\n", c->users[i].name);
+    return i < USERS_MAX;
 }
 
 void status_write_memory(const struct region *region, bool locked, bool required, struct buf *out)
@@ -194,14 +205,21 @@ void status_write_memory(const struct region *region, bool locked, bool required
                          : "locked if the system allows");
 }
 
+bool status_write_setting(const struct config *config, uint32_t i, struct buf *out)
+{
+    const struct setting *setting = setting_at(i);
+    if (setting == NULL)
+        return false;
+    buf_print(out, "set %s ", setting->path);
+    config_show(config, setting, out);
+    buf_add_text(out, "\n");
+    return true;
+}
+
 void status_write_config(const struct config *config, struct buf *out)
 {
-    const struct setting *setting;
-    for (size_t i = 0; (setting = setting_at(i)) != NULL; i++) {
-        buf_print(out, "set %s ", setting->path);
-        config_show(config, setting, out);
-        buf_add_text(out, "\n");
-    }
+    for (uint32_t i = 0; status_write_setting(config, i, out); i++)
+        continue;
 }
 
 void status_write_version(struct buf *out)

@@ -60,10 +60,11 @@ static int policy_choose(const br_ssl_server_policy_class **context, const br_ss
         if (!identity->in_use || (exchange != BR_SSLKEYX_RSA && hash == 0))
             continue;
         policy->chosen = identity;
+        policy->certificate = tls_current(identity);
         choices->cipher_suite = offered[i][0];
         choices->algo_id = (unsigned)(hash + 0xff00);
-        choices->chain = identity->chain;
-        choices->chain_len = 1;
+        choices->chain = policy->certificate->chain;
+        choices->chain_len = policy->certificate->count;
         return 1;
     }
     return 0;
@@ -182,6 +183,11 @@ void tls_end(struct tls *tls)
 {
     trust_release(&tls->trust);
     wipe(tls, sizeof *tls);
+}
+
+bool tls_uses(const struct tls *tls, const struct tls_certificate *certificate)
+{
+    return !tls->counted && tls->policy.certificate == certificate;
 }
 
 enum tls_state tls_state(const struct tls *tls)

@@ -9,13 +9,36 @@
 #include "crypto/keypair.h"
 #include "server/tls_trust.h"
 
-/* A key of the server with its certificate. */
+/* A certificate of the server, and behind it those of the authorities that lead to it, as they are sent. */
+struct tls_certificate {
+    uint8_t count; /* 0: none */
+    br_x509_certificate chain[TLS_CHAIN];
+    uint8_t der[TLS_CHAIN_BYTES];
+};
+
+/*
+ * A key of the server. Its certificate is one of two: a handshake under way keeps pointers into the one that
+ * it began with, so another one goes into the other place, and that place is filled anew only when nobody
+ * uses it.
+ */
 struct tls_identity {
     bool in_use;
+    bool prepared;   /* the other place has a certificate that waits to be put in force */
+    uint8_t current; /* the place in force */
     struct keypair key;
-    br_x509_certificate chain[1];
-    uint8_t der[CERTIFICATE_MAX];
+    struct tls_certificate certificates[2];
 };
+
+static inline const struct tls_certificate *tls_current(const struct tls_identity *identity)
+{
+    return &identity->certificates[identity->current];
+}
+
+/* The i-th certificate in DER. */
+static inline struct span tls_certificate_der(const struct tls_certificate *certificate, size_t i)
+{
+    return span_of(certificate->chain[i].data, certificate->chain[i].data_len);
+}
 
 /* A resumable session, and whose it is. */
 struct tls_session {
@@ -32,6 +55,7 @@ struct tls_policy {
     const br_ssl_server_policy_class *vtable;
     struct tls_server *server;
     const struct tls_identity *chosen; /* for this connection */
+    const struct tls_certificate *certificate;
 };
 struct tls_cache {
     const br_ssl_session_cache_class *vtable;
@@ -77,6 +101,9 @@ void tls_server_init(struct tls_server *server, struct clients *clients, struct 
 void tls_begin(struct tls *tls, struct tls_server *server);
 /* Wipes everything. */
 void tls_end(struct tls *tls);
+
+/* Whether the handshake under way may still send this certificate. */
+bool tls_uses(const struct tls *tls, const struct tls_certificate *certificate);
 
 enum tls_state tls_state(const struct tls *tls);
 /* Poll interest: POLLIN, POLLOUT, or 0. */

@@ -42,7 +42,7 @@ static bool session_valid(const struct tls_server *server, const struct tls_sess
         return false; /* chains are validated anew: the certificate may have expired */
     const struct client *c = &server->trust.clients->clients[s->client];
     bool expired = server->trust.refuse_expired && c->not_after_s < server->trust.now_s;
-    return c->in_use && c->serial == s->client_serial && !expired;
+    return c->in_use && !c->disabled && c->serial == s->client_serial && !expired;
 }
 
 static int cache_load(const br_ssl_session_cache_class **context, br_ssl_server_context *engine,

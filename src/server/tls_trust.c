@@ -26,6 +26,46 @@ static void start_chain(const br_x509_class **context, const char *server_name)
         t->chain->in_use = true;
 }
 
+static void drop_kept(struct trust *t)
+{
+    if (t->kept != NULL)
+        t->kept->in_use = false;
+    t->kept = NULL;
+    t->kept_len = 0;
+}
+
+/* Where chains are validated, half of the places are theirs. */
+static void begin_keeping(struct trust *t, uint32_t length)
+{
+    struct trust_chain *place = NULL;
+    size_t free = 0, needed = 1;
+    for (size_t i = 0; i < AUTHORITIES_MAX; i++)
+        if (t->shared->clients->authorities[i].in_use)
+            needed = TRUST_CHAINS / 2;
+    for (size_t i = 0; i < TRUST_CHAINS; i++)
+        if (!t->shared->chains[i].in_use) {
+            place = &t->shared->chains[i];
+            free++;
+        }
+    if (free < needed || length == 0 || length > CERTIFICATE_MAX)
+        return;
+    place->in_use = true;
+    t->kept = place;
+    t->kept_len = 0;
+}
+
+static void keep(struct trust *t, const unsigned char *bytes, size_t len)
+{
+    if (t->kept == NULL)
+        return;
+    if (len > CERTIFICATE_MAX - (size_t)t->kept_len) {
+        drop_kept(t);
+        return;
+    }
+    memcpy(t->kept->der + t->kept_len, bytes, len);
+    t->kept_len = (uint16_t)(t->kept_len + len);
+}
+
 /* Validation against one authority at a time; clients of authorities are few, and their authorities fewer. */
 static void start_minimal(struct trust *t, const struct authority *authority)
 {
@@ -47,6 +87,7 @@ static void start_cert(const br_x509_class **context, uint32_t length)
     struct trust *t = trust_of(context);
     if (t->certificates == 0) {
         br_sha256_init(&t->hash);
+        begin_keeping(t, length);
         for (int i = 0; t->chain != NULL && i < AUTHORITIES_MAX && t->authority < 0; i++)
             if (t->shared->clients->authorities[i].in_use) {
                 t->authority = i;
@@ -60,8 +101,10 @@ static void start_cert(const br_x509_class **context, uint32_t length)
 static void append(const br_x509_class **context, const unsigned char *bytes, size_t len)
 {
     struct trust *t = trust_of(context);
-    if (t->certificates == 0)
+    if (t->certificates == 0) {
         br_sha256_update(&t->hash, bytes, len);
+        keep(t, bytes, len);
+    }
     if (t->chain != NULL && t->authority >= 0)
         t->chain->minimal.vtable->append(&t->chain->minimal.vtable, bytes, len);
 }
@@ -73,8 +116,10 @@ static void end_cert(const br_x509_class **context)
         br_sha256_out(&t->hash, t->fingerprint);
         t->has_fingerprint = true;
         t->client = clients_find(t->shared->clients, t->fingerprint);
-        if (t->client >= 0)
+        if (t->client >= 0) {
             t->client_serial = t->shared->clients->clients[t->client].serial;
+            drop_kept(t);
+        }
     }
     if (t->chain != NULL && t->authority >= 0)
         t->chain->minimal.vtable->end_cert(&t->chain->minimal.vtable);
@@ -115,7 +160,13 @@ struct client *trust_client(const struct trust *t)
     if (t->client < 0)
         return NULL;
     struct client *c = &t->shared->clients->clients[t->client];
-    return c->in_use && c->serial == t->client_serial ? c : NULL;
+    return c->in_use && !c->disabled && c->serial == t->client_serial ? c : NULL;
+}
+
+struct span trust_unknown(const struct trust *t)
+{
+    return t->kept != NULL && t->client < 0 && t->certificates != 0 ? span_of(t->kept->der, t->kept_len)
+                                                                    : span_of(NULL, 0);
 }
 
 void trust_init(struct trust *t, struct trust_shared *shared)
@@ -135,4 +186,5 @@ void trust_release(struct trust *t)
     if (t->chain != NULL)
         t->chain->in_use = false;
     t->chain = NULL;
+    drop_kept(t);
 }

@@ -12,11 +12,16 @@
 #include "server/clients.h"
 
 /* Validations of chains at once; each needs 3.2 KiB for the moment of one handshake. */
-#define TRUST_CHAINS 8
+#define TRUST_CHAINS 6
 
+/* What one handshake needs for a moment: to validate a chain, or to keep the client's certificate until it is
+ * known whether it is enrolled. */
 struct trust_chain {
     bool in_use;
-    br_x509_minimal_context minimal;
+    union {
+        br_x509_minimal_context minimal;
+        uint8_t der[CERTIFICATE_MAX];
+    };
 };
 
 struct trust_shared {
@@ -32,6 +37,8 @@ struct trust {
     struct trust_shared *shared;
     br_sha256_context hash;
     struct trust_chain *chain; /* while an authority's certificate is being validated */
+    struct trust_chain *kept;  /* the bytes of the first certificate */
+    uint16_t kept_len;
     uint32_t certificates;
     bool has_fingerprint;
     uint8_t fingerprint[SHA256_BYTES]; /* of the certificate offered */
@@ -42,6 +49,10 @@ struct trust {
 
 /* The enrolled client, or NULL: none was matched, or it has been removed since. */
 struct client *trust_client(const struct trust *trust);
+
+/* The certificate of a client that is not enrolled, as long as the handshake holds it; empty when it is too
+ * large or too many come at once. */
+struct span trust_unknown(const struct trust *trust);
 
 void trust_init(struct trust *trust, struct trust_shared *shared);
 /* Gives back what a handshake that broke off still holds. */

@@ -7,6 +7,7 @@
 #include "crypto/keypair.h"
 #include "crypto/pem.h"
 #include "crypto/x509_read.h"
+#include "crypto/x509_text.h"
 #include "fuzz/steady_random.h"
 #include "server/clients.h"
 
@@ -32,6 +33,18 @@ static void walk_der(struct span in, unsigned depth)
             walk_der(content, depth + 1);
 }
 
+static void try_texts(const struct x509_facts *facts)
+{
+    static char text[400];
+    struct buf out = buf_over(text, sizeof text);
+    x509_write_name(facts->subject, &out);
+    x509_write_alternatives(facts->alternatives, &out);
+    for (size_t i = 0; i < out.len; i++)
+        need(text[i] >= ' ' && text[i] < 0x7f);
+    if (x509_check_issuer(facts, facts) == STATUS_OK)
+        need(span_equal(facts->issuer, facts->subject));
+}
+
 static void try_certificate(struct span der)
 {
     struct x509_facts facts;
@@ -40,6 +53,12 @@ static void try_certificate(struct span der)
         inside(der, facts.subject);
         inside(der, facts.subject_name);
         inside(der, facts.public_key);
+        inside(der, facts.issuer);
+        inside(der, facts.alternatives);
+        inside(der, facts.body);
+        inside(der, facts.algorithm);
+        inside(der, facts.signature);
+        try_texts(&facts);
         need(facts.subject.len >= 2 && facts.public_key.len >= 2);
     }
     x509_thumbprint_sha256(der, text);

@@ -12,7 +12,7 @@ import world
 
 # In this order: what a user meets first comes first.
 MODULES = ("test_command_line", "test_vcenter", "test_identity", "test_tls", "test_hostile", "test_limits",
-           "test_secrets", "test_pykmip", "test_durability", "test_trouble", "test_slow_disk")
+           "test_secrets", "test_certificates", "test_sealed", "test_pykmip", "test_durability", "test_trouble", "test_slow_disk")
 # Seconds; a run that hangs is stopped with a trace of where it stands.
 LONGEST_RUN = 600
 

@@ -50,6 +50,11 @@ def openssl(*words, **more):
                           timeout=PATIENCE, **more).stdout
 
 
+def openssl_base64(kind, path):
+    """A certificate (kind "x509") or a request (kind "req") in a PEM file, as the control socket takes it."""
+    return base64.b64encode(openssl(kind, "-in", path, "-outform", "DER")).decode()
+
+
 class Identity:
     """A certificate with its key, in files."""
 
@@ -158,6 +163,7 @@ class Server:
         self.process = None
         self.port = 0
         self.limits = None
+        self.state_key = None  # 32 bytes: handed over as an open file in memory
         if not os.path.isdir(self.state):
             os.mkdir(self.state, 0o700)
             for made in _made_keys if not fresh else ():
@@ -176,11 +182,17 @@ class Server:
         _servers.append(self)
 
     def _spawn(self):
+        words, files = [self.binary, "serve", "--config", self.config], []
+        if self.state_key is not None:
+            files.append(os.memfd_create("state-key", 0))
+            os.write(files[0], self.state_key)
+            words += ["--state-key-fd", str(files[0])]
         with open(self.log_path, "ab") as log:
             # A group of its own: the disk process belongs to it.
-            self.process = subprocess.Popen([self.binary, "serve", "--config", self.config], stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log, start_new_session=True,
-                                            preexec_fn=self.limits)
+            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            start_new_session=True, preexec_fn=self.limits, pass_fds=files)
+        for number in files:
+            os.close(number)
 
     def start(self):
         """Start it and wait until it serves. Returns self."""

@@ -37,8 +37,9 @@ void peer_server_identity(struct tls_identity *id, bool ec)
 {
     if ((ec ? keypair_make_p256(&id->key) : keypair_make_rsa2048(&id->key)) != STATUS_OK)
         abort();
-    size_t len = sign_own(&id->key, "holdfast", 0, id->der);
-    id->chain[0] = (br_x509_certificate){.data = id->der, .data_len = len};
+    struct tls_certificate *own = &id->certificates[0];
+    size_t len = sign_own(&id->key, "holdfast", 0, own->der);
+    own->chain[own->count++] = (br_x509_certificate){.data = own->der, .data_len = len};
     id->in_use = true;
 }
 

@@ -150,7 +150,7 @@ static void a_certificate_that_does_not_fit_is_told(void **state)
     /* More names than one certificate takes. */
     static char long_name[300];
     memset(long_name, 'a', sizeof long_name - 1);
-    const char *many[] = {long_name, long_name, long_name, NULL};
+    const char *many[] = {long_name, long_name, long_name, long_name, NULL};
     wish.dns_names = many;
     static uint8_t room[8192];
     struct buf out = buf_over(room, sizeof room);

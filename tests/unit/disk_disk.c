@@ -133,7 +133,7 @@ static int setup(void **state)
                                .flush_folder = through_flush_folder,
                                .next_number = through_next};
     b->shared = mmap(NULL, sizeof *b->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (disk_start(&b->disk, &b->ops) != STATUS_OK)
+    if (disk_start(&b->disk, &b->ops, -1) != STATUS_OK)
         return -1;
     b->running = true;
     log_writer_init(&b->log, &b->disk, "log", &(struct log_replay){.last_segment = 0});

@@ -61,7 +61,7 @@ static void a_token_is_got(void **state)
     turn(0);
     assert_int_equal(fake_disk.last.op, DISK_SECRET);
     assert_string_equal(fake_disk.last.name, "api-key");
-    assert_int_equal(fake_disk.last.len, API_KEY_MAX + 1);
+    assert_int_equal(fake_disk.last.len, API_KEY_MAX + 1 + VAULT_OVERHEAD);
     turn(5);
     assert_false(fake.slots[9].running);
     fake_read(&disk, "aZ09-_.~+/=&%\nsecond line", 0);
@@ -267,6 +267,49 @@ static void the_file(void **state)
     assert_int_equal(strlen(fake.slots[9].body), 67 + API_KEY_MAX);
 }
 
+/* A file as the disk process hands it over. */
+static void read_sealed(const struct vault *under, const char *name, const char *secret)
+{
+    struct buf content = buf_over(disk.read, sizeof disk.read);
+    vault_write(under, name, span_of_text(secret), &content);
+    disk.done_ticket = disk.read_ticket = disk.next_ticket;
+    disk.errors[disk.done_ticket % DISK_QUEUE] = 0;
+    disk.read_len = content.len;
+}
+
+static void a_sealed_file(void **state)
+{
+    (void)state;
+    static const struct vault none = {.sealed = false}, mine = {.sealed = true, .key = {1}},
+                              other = {.sealed = true, .key = {2}};
+    const struct {
+        const struct vault *reader, *writer;
+        const char *name, *why;
+    } files[] = {{&mine, &mine, API_KEY_FILE, NULL},
+                 {&mine, &other, API_KEY_FILE, "is sealed under another state key; type the key anew"},
+                 {&mine, &mine, "root.key", "is sealed under another state key"},
+                 {&mine, &none, API_KEY_FILE, "is not sealed, though there is a state key"},
+                 {&none, &mine, API_KEY_FILE, "is sealed under another state key"},
+                 {NULL, &mine, API_KEY_FILE, "is sealed under another state key"}};
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        start();
+        iam.vault = files[i].reader;
+        turn(0);
+        read_sealed(files[i].writer, files[i].name, "sealed-key\nrest");
+        turn(0);
+        assert_int_equal(disk.read[0], 0);
+        assert_null(memmem(&iam, sizeof iam, "sealed-key", 10));
+        if (files[i].why == NULL) {
+            assert_true(fake.slots[9].running);
+            assert_non_null(strstr(fake.slots[9].body, "&apikey=sealed-key"));
+            continue;
+        }
+        assert_int_equal(iam.result, KEYMGR_LOCKED);
+        if (strstr(iam.why, files[i].why) == NULL)
+            fail_msg("%zu: %s", i, iam.why);
+    }
+}
+
 static void other_files_are_left_alone(void **state)
 {
     (void)state;
@@ -425,6 +468,7 @@ int main(void)
         cmocka_unit_test(it_comes_back_when_it_is_told_to),
         cmocka_unit_test(a_wrong_clock_is_named),
         cmocka_unit_test(the_file),
+        cmocka_unit_test(a_sealed_file),
         cmocka_unit_test(other_files_are_left_alone),
         cmocka_unit_test(a_busy_disk_is_waited_for),
         cmocka_unit_test(what_is_no_token),

@@ -18,6 +18,7 @@ struct bench {
     uint8_t *memory;
     struct local_keymgr *local;
     struct keymgr k;
+    const struct vault *vault;
     char why[200];
 };
 
@@ -31,6 +32,7 @@ static bool begin(struct bench *b)
     b->local = local_carve(&region, SLOTS);
     tame_disk_start(&b->disk, &b->ops);
     b->k = local_keymgr(b->local);
+    local_use_vault(b->local, b->vault);
     return local_open(b->local, &b->ops, &b->disk.disk, b->why, sizeof b->why) == STATUS_OK;
 }
 
@@ -205,6 +207,49 @@ static void another_root_key_is_not_taken_for_ours(void **state)
         sim_disk_put_file(b->sim, LOCAL_ROOT_KEY_FILE, root, sizeof root);
         assert_int_equal(simple(b, KEYMGR_STATE, 0).result, KEYMGR_OK);
     }
+}
+
+/* With a state key the file is sealed, and only that key opens it. */
+static void a_sealed_root_key(void **state)
+{
+    struct bench *b = *state;
+    static const struct vault mine = {.sealed = true, .key = {1}}, other = {.sealed = true, .key = {2}};
+    uint8_t sealed[100], id[RECORD_ID_BYTES];
+    size_t n;
+    b->vault = &mine;
+    end(b);
+    assert_false(begin(b)); /* made without one */
+    assert_string_equal(b->why,
+                        "root.key is not sealed, though there is a state key: it was put there by somebody "
+                        "else");
+    assert_true(sim_disk_remove_file(b->sim, LOCAL_ROOT_KEY_FILE));
+    again(b);
+    const uint8_t *file = sim_disk_file(b->sim, LOCAL_ROOT_KEY_FILE, &n);
+    assert_int_equal(n, SEAL_KEY_BYTES + VAULT_OVERHEAD);
+    assert_memory_equal(file, VAULT_MAGIC, 8);
+    memcpy(sealed, file, n);
+    put(b, 1, 1, "record", id);
+    assert_int_equal(simple(b, KEYMGR_STATE, 0).result, KEYMGR_OK);
+    again(b);
+    assert_int_equal(simple(b, KEYMGR_STATE, 0).result, KEYMGR_OK);
+    assert_int_equal(simple(b, KEYMGR_NEW_KEY, 1).result, KEYMGR_OK);
+    sealed[n - 1] ^= 1;
+    sim_disk_put_file(b->sim, LOCAL_ROOT_KEY_FILE, sealed, n);
+    assert_int_equal(simple(b, KEYMGR_STATE, 0).result, KEYMGR_ROOT_GONE);
+    sealed[n - 1] ^= 1;
+    sim_disk_put_file(b->sim, LOCAL_ROOT_KEY_FILE, sealed, n);
+    assert_int_equal(simple(b, KEYMGR_STATE, 0).result, KEYMGR_OK);
+    static const struct vault *const wrong[] = {&other, NULL};
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        b->vault = wrong[i];
+        end(b);
+        assert_false(begin(b));
+        assert_string_equal(b->why, i == 0 ? "root.key is sealed under another state key"
+                                           : "root.key is sealed, and there is no state key");
+    }
+    b->vault = &mine;
+    again(b);
+    assert_int_equal(simple(b, KEYMGR_STATE, 0).result, KEYMGR_OK);
 }
 
 static void trouble_with_the_file_is_away_and_not_gone(void **state)
@@ -469,6 +514,7 @@ int main(void)
         LOCAL(new_keys_are_random_and_open_only_for_their_identifier),
         LOCAL(without_its_root_key_it_is_revoked_until_the_file_is_back),
         LOCAL(another_root_key_is_not_taken_for_ours),
+        LOCAL(a_sealed_root_key),
         LOCAL(trouble_with_the_file_is_away_and_not_gone),
         LOCAL(records_survive_and_keep_their_ids),
         LOCAL(all_pages_show_all_records_while_others_go),

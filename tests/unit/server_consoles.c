@@ -134,7 +134,7 @@ static void four_consoles_and_no_more(void **state)
     for (int i = 0; i < CONTROL_SLOTS; i++)
         assert_string_equal(house_say(h, fds[i], "show keys count\n"), "0\nOK\n");
     assert_true(recv(fds[CONTROL_SLOTS], said, sizeof said - 1, MSG_DONTWAIT) > 0);
-    assert_string_equal(said, "ERR four consoles are open already\n");
+    assert_string_equal(said, "ERR six consoles are open already\n");
     assert_int_equal(recv(fds[CONTROL_SLOTS], said, sizeof said, MSG_DONTWAIT), 0);
     close(fds[2]);
     house_turn(h, 1);

@@ -120,9 +120,11 @@ static void other_things_to_show(void **state)
 static void every_fault_has_its_text(void **state)
 {
     (void)state;
-    static const char show[] = "ERR show what? status, clients, keys, keys count, config, version, memory\n";
-    static const char client[] = "ERR client add <name> <certificate in base64>, client remove <name>, or "
-                                 "client scope <name> <scope>\n";
+    static const char show[] =
+        "ERR show what? status, state, clients, refused, cert, keys, keys count, config, version, memory\n";
+    static const char client[] =
+        "ERR client add <name> <certificate in base64>, accept <fingerprint> [name], sign <name> <request in "
+        "base64>, show, disable, enable, remove <name>, rename <name> <new>, scope <name> <scope>\n";
     static const char user[] = "ERR user <name> password-hash <hash>, or user <name> scope <scope>\n";
     check_said("dance\n", "ERR no such command; try help\n");
     check_said("cache\n", "ERR no such command; try help\n");

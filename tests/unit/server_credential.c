@@ -93,6 +93,22 @@ static void a_new_api_key_is_written_and_used(void **state)
     assert_null(strstr(house_log(h), "first-key"));
 }
 
+/* With a state key it is sealed, in its own name. */
+static void a_sealed_api_key(void **state)
+{
+    (void)state;
+    uint8_t key[API_KEY_MAX];
+    size_t len = 0, key_len = 0;
+    s->vault = (struct vault){.sealed = true, .key = {7}};
+    check_said("keymanager credential sealed-key\n", "OK\n");
+    const uint8_t *file = sim_disk_file(h->sim, API_KEY_FILE, &len);
+    assert_int_equal(len, 10 + VAULT_OVERHEAD);
+    assert_int_equal(vault_read(&s->vault, API_KEY_FILE, span_of(file, len), key, sizeof key, &key_len),
+                     STATUS_OK);
+    check_text(span_of(key, key_len), "sealed-key");
+    assert_null(memmem(&s->controls[0], sizeof s->controls[0], "sealed-key", 10));
+}
+
 /* Whatever fails, the one that worked stays. */
 static void an_api_key_that_is_not_written_changes_nothing(void **state)
 {
@@ -192,9 +208,14 @@ static void a_second_test_waits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(the_local_one_needs_no_credential_and_no_test),  TEST(a_new_api_key_is_written_and_used),
-        TEST(an_api_key_that_is_not_written_changes_nothing), TEST(a_good_test_is_told_step_by_step),
-        TEST(a_step_that_failed_is_told_with_its_cause),      TEST(a_second_test_waits),
+        TEST(the_local_one_needs_no_credential_and_no_test),
+        TEST(a_new_api_key_is_written_and_used),
+        TEST(an_api_key_that_is_not_written_changes_nothing),
+        TEST(a_good_test_is_told_step_by_step),
+        TEST(a_sealed_api_key),
+        TEST(a_good_test_is_told_step_by_step),
+        TEST(a_step_that_failed_is_told_with_its_cause),
+        TEST(a_second_test_waits),
     };
     return cmocka_run_group_tests_name("server/control_commands: the key manager", tests, NULL, NULL);
 }

@@ -75,7 +75,7 @@ static void made_at_the_first_start(void **state)
     }
     for (int i = 0; i < 2; i++) {
         const struct tls_identity *id = i == 0 ? &s->tls.rsa : &s->tls.ec;
-        struct span der = span_of(id->chain[0].data, id->chain[0].data_len);
+        struct span der = tls_certificate_der(tls_current(id), 0);
         assert_int_equal(x509_read(der, &facts), STATUS_OK);
         check_text(facts.subject_name, "kms.example");
         assert_int_equal(facts.not_after_s, PEER_NOW + 3650ll * 86400);
@@ -102,7 +102,7 @@ static void loaded_again_as_they_are(void **state)
         check_untouched(-1);
     }
     pem = buf_over(text, sizeof text);
-    pem_write(&pem, "CERTIFICATE", span_of(s->tls.rsa.chain[0].data, s->tls.rsa.chain[0].data_len));
+    pem_write(&pem, "CERTIFICATE", tls_certificate_der(tls_current(&s->tls.rsa), 0));
     assert_true(file_is(1, pem.ptr, pem.len));
     mine = buf_over(public, sizeof public);
     assert_int_equal(keypair_write_public(&s->tls.ec.key, &mine), STATUS_OK);
@@ -164,6 +164,88 @@ static void an_operators_own(void **state)
     assert_int_equal(s->tls.ec.key.ec.curve, BR_EC_secp384r1);
 }
 
+/* Sealed at the first start, and only the same state key opens them. */
+static void sealed_under_a_state_key(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"server-rsa.key", "server-ec.key"};
+    for (int i = 0; i < 4; i++)
+        sim_disk_remove_file(sim, files[i]);
+    s->vault = (struct vault){.sealed = true, .key = {1}};
+    assert_int_equal(identity_load(s, why, sizeof why), STATUS_OK);
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        size_t len;
+        const uint8_t *file = sim_disk_file(sim, keys[i], &len);
+        assert_memory_equal(file, VAULT_MAGIC, 8);
+        assert_null(memmem(file, len, "PRIVATE", 7));
+    }
+    assert_int_equal(identity_load(s, why, sizeof why), STATUS_OK);
+    s->vault.key[0] = 2;
+    assert_int_equal(identity_load(s, why, sizeof why), STATUS_FAILED);
+    assert_string_equal(why, "server-rsa.key is sealed under another state key");
+    s->vault = (struct vault){.sealed = false};
+    assert_int_equal(identity_load(s, why, sizeof why), STATUS_FAILED);
+    assert_string_equal(why, "server-rsa.key is sealed, and there is no state key");
+    s->vault = (struct vault){.sealed = true, .key = {1}};
+    sim_disk_put_file(sim, files[2], kept[2], kept_len[2]);
+    assert_int_equal(identity_load(s, why, sizeof why), STATUS_FAILED);
+    assert_non_null(strstr(why, "server-ec.key is not sealed, though there is a state key"));
+}
+
+/* What was prepared before a restart is there after it; what does not fit is left alone and said. */
+static void a_prepared_certificate_is_found_again(void **state)
+{
+    (void)state;
+    struct buf made;
+    static uint8_t der[CERTIFICATE_MAX];
+    static char text[16384];
+    struct tls_certificate next = {.count = 0};
+    assert_int_equal(identity_load(s, why, sizeof why), STATUS_OK);
+    assert_false(s->tls.rsa.prepared);
+    made = buf_over(der, sizeof der);
+    assert_int_equal(identity_self_sign(s, &s->tls.rsa.key, &made), STATUS_OK);
+    assert_true(identity_append(&next, buf_span(&made)));
+    for (int round = 0; round < 2; round++) {
+        struct buf pem = buf_over(text, sizeof text);
+        identity_write_certificate(&next, &pem);
+        sim_disk_put_file(sim, "server-rsa.next.pem", pem.ptr, pem.len);
+        assert_int_equal(identity_load(s, why, sizeof why), STATUS_OK);
+        assert_true(s->tls.rsa.prepared);
+        assert_int_equal(s->tls.rsa.certificates[1].count, 1 + round);
+        /* The server's own, and one behind it. */
+        assert_int_equal(identity_append(&next, tls_certificate_der(tls_current(&s->tls.ec), 0)), true);
+    }
+    sim_disk_put_file(sim, "server-rsa.next.pem", kept[1], kept_len[1]); /* in force already */
+    assert_int_equal(identity_load(s, why, sizeof why), STATUS_OK);
+    assert_false(s->tls.rsa.prepared);
+    sim_disk_put_file(sim, "server-rsa.next.pem", kept[3], kept_len[3]); /* of the other key */
+    assert_int_equal(identity_load(s, why, sizeof why), STATUS_OK);
+    assert_false(s->tls.rsa.prepared);
+    check_untouched(-1);
+}
+
+static void a_chain_has_its_bounds(void **state)
+{
+    (void)state;
+    static uint8_t bytes[CERTIFICATE_MAX + 1];
+    struct tls_certificate c = {.count = 0};
+    assert_false(identity_append(&c, span_of(bytes, 0)));
+    assert_false(identity_append(&c, span_of(bytes, CERTIFICATE_MAX + 1)));
+    assert_true(identity_append(&c, span_of(bytes, CERTIFICATE_MAX)));
+    assert_false(identity_append(&c, span_of(bytes, TLS_CHAIN_BYTES - CERTIFICATE_MAX + 1)));
+    assert_true(identity_append(&c, span_of(bytes, TLS_CHAIN_BYTES - CERTIFICATE_MAX - 1)));
+    assert_true(identity_append(&c, span_of(bytes, 1)));
+    assert_int_equal(c.count, TLS_CHAIN);
+    c.chain[2].data_len = 0;
+    assert_false(identity_append(&c, span_of(bytes, 1)));
+    /* Whatever a chain holds, its file is written by the disk process in one part. */
+    static char text[DISK_BYTES_MAX];
+    struct buf pem = buf_over(text, sizeof text);
+    c.chain[2].data_len = 1;
+    identity_write_certificate(&c, &pem);
+    assert_false(pem.full);
+}
+
 static void garbage_is_told_and_left_alone(void **state)
 {
     (void)state;
@@ -222,6 +304,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_key_without_certificate_is_an_error, begin, end),
         cmocka_unit_test_setup_teardown(the_certificate_is_that_of_the_key, begin, end),
         cmocka_unit_test_setup_teardown(an_operators_own, begin, end),
+        cmocka_unit_test_setup_teardown(sealed_under_a_state_key, begin, end),
+        cmocka_unit_test_setup_teardown(a_prepared_certificate_is_found_again, begin, end),
+        cmocka_unit_test(a_chain_has_its_bounds),
         cmocka_unit_test_setup_teardown(garbage_is_told_and_left_alone, begin, end),
         cmocka_unit_test_setup_teardown(trouble_is_not_absence, begin, end),
         cmocka_unit_test_setup_teardown(a_full_disk_is_told, begin, end),

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whether the server is alive and what its state is: asked over its control socket every two seconds, so that
+ * a server that hangs is told from one that serves. One that has not answered for half a minute is killed and
+ * started again.
+ */
+#ifndef HOLDFAST_INIT_HEALTH_H
+#define HOLDFAST_INIT_HEALTH_H
+
+#include <poll.h>
+
+#include "init/box.h"
+
+void health_init(struct box *box);
+struct pollfd health_watch(const struct box *box);
+/* What poll told about its place. */
+void health_take(struct box *box, short events);
+void health_turn(struct box *box, uint64_t *deadline_ms);
+
+/* Connects to the server's control socket. -1: it is not there. */
+int health_connect(void);
+
+#endif
