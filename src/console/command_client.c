@@ -20,14 +20,16 @@
 
 static bool refuse_paste(struct session *s, const char *why)
 {
+    char line[400];
     if (s->term.script)
         return session_fail(s, "not usable: %s; nothing was stored", why);
-    return session_fail(
-        s,
-        "not usable: %s. The serial line may have dropped data: set a line delay of 20 ms in your "
-        "terminal program and paste again (session test paste measures it), or use \"from usb\". "
-        "Nothing was stored.",
-        why);
+    snprintf(line, sizeof line, "  not usable: %s.", why);
+    term_line(&s->term, span_of_text(line));
+    term_print(&s->term, "  If the serial line dropped data, choose one:\n"
+                         "    - in the terminal program set a line delay of 20 ms, paste again\n"
+                         "    - \"client add NAME from usb\"\n"
+                         "    - \"session test paste\" measures what this line loses\n");
+    return session_fail(s, "Nothing was stored.");
 }
 
 bool command_read_pem(struct session *s, const char *label, bool blank_ends, uint8_t *der, size_t *der_len)

@@ -21,7 +21,7 @@ static const struct step steps[WIZARD_STEPS] = {
     {"After a power failure", wizard_step_unlock, false},
     {"Key manager", wizard_step_keymanager, false},
     {"KMIP server certificate", wizard_step_certificate, true},
-    {"First client (blank name = do this later)", wizard_step_client, true},
+    {"First client", wizard_step_client, true},
 };
 
 /* ---- answers ---- */

@@ -121,7 +121,8 @@ enum wizard_way wizard_step_client(struct session *s)
 {
     bool more = true;
     enum wizard_way way = WIZARD_ON;
-    term_print(&s->term, "In vCenter: Configure, Key Providers, Add standard key provider:\n"
+    term_print(&s->term, "A blank name leaves this for later.\n\n"
+                         "In vCenter: Configure, Key Providers, Add standard key provider:\n"
                          "  the address of this box   port 5696   no user name   no proxy\n"
                          "Then \"Make KMS trust vCenter\", \"vCenter Certificate\". Let the page finish\n"
                          "loading before you copy the certificate.\n\n");

@@ -29,7 +29,7 @@ enum { USER_SERVE = 100, USER_CONSOLE = 101 };
 #define STATE_FOLDER    DATA_FOLDER "/state"
 #define REVISION_FOLDER DATA_FOLDER "/config"
 #define ADMIN_FILE      DATA_FOLDER "/admin"
-#define SLOTS_FILE        DATA_FOLDER "/seal"
+#define SLOTS_FILE      DATA_FOLDER "/seal"
 #define BOOTS_FILE      DATA_FOLDER "/boots"
 #define CLOCK_FILE      DATA_FOLDER "/clock"
 #define SERVE_FOLDER    "/run/serve"
@@ -115,7 +115,7 @@ struct box {
     struct net net;
     struct timekeeper time;
     uint64_t applied_ms; /* when the network's settings came into force */
-    int64_t release_s; /* when this release was made */
+    int64_t release_s;   /* when this release was made */
     struct child serve;
     struct health health;
     struct console_line consoles[CONSOLES_MAX];
@@ -126,15 +126,15 @@ struct box {
     uint32_t epoch;
     char disk[32]; /* "vda": that the data partition is on */
     char data_part[32], esp_part[32];
-    bool slot_trial;   /* the image in use is on trial */
-    bool slot_known;   /* the beginning of this boot is written down */
-    bool slot_decided; /* and so is its verdict */
-    uint64_t slot_ms;  /* when the verdict is looked for next */
+    bool slot_trial;       /* the image in use is on trial */
+    bool slot_known;       /* the beginning of this boot is written down */
+    bool slot_decided;     /* and so is its verdict */
+    uint64_t slot_ms;      /* when the verdict is looked for next */
     uint64_t seed_ms;      /* when volumes are looked at next */
     uint32_t seed_volumes; /* those that were looked at */
-    bool unlock_asked; /* the box's own try to open its key slots is done */
-    bool halt;         /* instead of restarting */
-    bool erase;        /* the data partition, on the way down */
+    bool unlock_asked;     /* the box's own try to open its key slots is done */
+    bool halt;             /* instead of restarting */
+    bool erase;            /* the data partition, on the way down */
 };
 
 /* A fault stands in the banner until it is over: one text for each kind; NULL ends it. */

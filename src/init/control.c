@@ -111,7 +111,8 @@ static void take_line(struct box *box, int i, struct span line)
         init_control_end(c, "the command is too long");
         return;
     }
-    snprintf(c->command, sizeof c->command, "%.*s", (int)line.len, (const char *)line.ptr);
+    memcpy(c->command, line.ptr, line.len);
+    c->command[line.len] = 0;
     if (command_has_body(span_of_text(c->command)))
         c->in_body = true;
     else

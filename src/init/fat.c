@@ -157,7 +157,7 @@ size_t fat_list(const char *folder, struct fat_entry *out, size_t room)
 
 static bool write_zeros(int fd, uint64_t size)
 {
-    static const uint8_t zeros[4096];
+    static const uint8_t zeros[512];
     while (size != 0) {
         ssize_t n = write(fd, zeros, size < sizeof zeros ? (size_t)size : sizeof zeros);
         if (n < 0 && errno == EINTR)

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -66,8 +65,7 @@ bool init_apply(struct box *box, uint32_t revision, char *why, size_t cap)
     }
     if (!revision_check(buf_span(&out), &config, why, cap) || !net_settings_read(&config, &net, why, cap))
         return false;
-    /* What is behind `server addresses` in the struct is the box's own and no concern of the server. */
-    bool serve_changes = memcmp(&config, &box->config, offsetof(struct config, uplink_mac)) != 0;
+    bool serve_changes = !config_serves_alike(&config, &box->config);
     box->config = config;
     box->revision = revision;
     snprintf(box->name, sizeof box->name, "%s", config.server_name);

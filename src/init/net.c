@@ -182,8 +182,11 @@ static void follow_link(struct net *n, const struct netif_port *port, struct clo
     n->link = port->link;
     n->no_link_ms = now.mono_ms;
     n->serial++;
-    log_write(n->log, port->link ? LOG_INFO : LOG_WARNING, "network", "%s: the link is %s", port->name,
-              port->link ? "up" : "down; look at the cable and the switch");
+    /* A link that comes and goes many times a minute does not fill the log. */
+    uint32_t skipped;
+    if (log_limit_pass(&n->link_limit, now.unix_s, 6, &skipped))
+        log_write(n->log, port->link ? LOG_INFO : LOG_WARNING, "network", "%s: the link is %s", port->name,
+                  port->link ? "up" : "down; look at the cable and the switch");
     dhcp_link(&n->dhcp, port->link, now);
     if (port->link && n->settings.mode4 == NET_STATIC)
         net_begin_announcing(n, now); /* the switch may be another one */
@@ -234,7 +237,7 @@ void net_init(struct net *n, struct log *log, const char *resolv_path, struct cl
     n->requests = netif_open();
     if (n->events < 0 || n->requests < 0)
         log_write(log, LOG_ERROR, "network", "no netlink socket: the network cannot be set up");
-    if (!net_kernel_resolv(resolv_path, NULL, 0))
+    if (!net_kernel_resolv(resolv_path, NULL, 0, NULL, 0))
         log_write(log, LOG_ERROR, "network", "%s cannot be written", resolv_path);
     look(n, now);
 }

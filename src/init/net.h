@@ -40,6 +40,7 @@ struct net {
     uint8_t mac[MAC_BYTES];
     bool link;
     bool said_no_port;
+    struct log_limit link_limit;
     uint64_t no_link_ms; /* since when there is no link */
     uint64_t look_ms;    /* when to look at the ports again although nothing was heard */
     struct net_ipv4 ipv4;
@@ -50,9 +51,12 @@ struct net {
     uint64_t conflict_ms; /* when that was last seen */
     struct dhcp_socket socket;
     struct dhcp dhcp;
-    uint32_t dhcp_seen; /* dhcp.serial that is in force */
-    size_t dns_count;   /* in force, as in resolv_path */
+    uint32_t dhcp_seen;  /* dhcp.serial that is in force */
+    uint32_t dns_serial; /* counts changes of name servers: who reads resolv_path only once looks again */
+    size_t dns_count;    /* in force, as in resolv_path */
     struct ip dns[NET_SERVERS];
+    size_t time_count;
+    char times[NET_SERVERS][NET_NAME_MAX + 1];
     uint32_t serial; /* counts changes of addresses and servers: look again when it differs */
 };
 

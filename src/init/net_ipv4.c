@@ -88,12 +88,21 @@ void net_set_name_servers(struct net *n)
         for (size_t i = 0; i < count; i++)
             servers[i] = ip_of4(n->dhcp.lease.dns[i]);
     }
-    if (n->dns_count == count && memcmp(servers, n->dns, sizeof servers) == 0)
+    char times[NET_SERVERS][NET_NAME_MAX + 1];
+    size_t time_count = net_time_servers(n, times);
+    bool same =
+        n->dns_count == count && memcmp(servers, n->dns, sizeof servers) == 0 && n->time_count == time_count;
+    for (size_t i = 0; i < time_count && same; i++)
+        same = strcmp(times[i], n->times[i]) == 0;
+    if (same)
         return;
+    n->dns_serial += n->dns_count != count || memcmp(servers, n->dns, sizeof servers) != 0;
+    n->time_count = time_count;
+    memcpy(n->times, times, sizeof times);
     n->dns_count = count;
     memcpy(n->dns, servers, sizeof servers);
     n->serial++;
-    if (!net_kernel_resolv(n->resolv_path, servers, count))
+    if (!net_kernel_resolv(n->resolv_path, servers, count, times, time_count))
         log_write(n->log, LOG_ERROR, "network", "%s cannot be written: names are not found", n->resolv_path);
 }
 

@@ -26,7 +26,8 @@ static bool verdict(bool good, char *why, size_t cap, const char *text)
 
 bool test_network_job(struct box *box, const struct job_call *call, char *why, size_t cap)
 {
-    return verdict(net_test_network(&box->net, NULL, call->out), why, cap, "the network is not as it should be");
+    return verdict(net_test_network(&box->net, NULL, call->out), why, cap,
+                   "the network is not as it should be");
 }
 
 bool test_time_job(struct box *box, const struct job_call *call, char *why, size_t cap)

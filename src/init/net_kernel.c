@@ -76,16 +76,19 @@ void net_kernel_ipv6(const char *port, enum net_mode mode)
     put_ipv6(port, "disable_ipv6", mode == NET_NONE ? "1" : "0");
 }
 
-bool net_kernel_resolv(const char *path, const struct ip *servers, size_t count)
+bool net_kernel_resolv(const char *path, const struct ip *dns, size_t dns_count,
+                       char times[][NET_NAME_MAX + 1], size_t time_count)
 {
-    char text[256], new_path[PATH_MAX_BYTES + 8], address[IP_TEXT + 1];
+    char text[512], new_path[PATH_MAX_BYTES + 8], address[IP_TEXT + 1];
     struct buf out = buf_over(text, sizeof text);
-    buf_add_text(&out, count == 0 ? "# no name server is set, and none came by DHCP\n"
-                                  : "options timeout:2 attempts:2\n");
-    for (size_t i = 0; i < count; i++) {
-        ip_write(&servers[i], address);
+    buf_add_text(&out, dns_count == 0 ? "# no name server is set, and none came by DHCP\n"
+                                      : "options timeout:2 attempts:2\n");
+    for (size_t i = 0; i < dns_count; i++) {
+        ip_write(&dns[i], address);
         buf_print(&out, "nameserver %s\n", address);
     }
+    for (size_t i = 0; i < time_count; i++)
+        buf_print(&out, NET_KERNEL_TIME "%s\n", times[i]);
     snprintf(new_path, sizeof new_path, "%s.new", path);
     int fd = open(new_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd < 0)

@@ -10,7 +10,10 @@
 unsigned net_kernel_harden(void);
 /* IPv6 of one port; NET_NONE also takes its addresses away. */
 void net_kernel_ipv6(const char *port, enum net_mode mode);
-/* Replaces the file at once as a whole. */
-MUST_USE bool net_kernel_resolv(const char *path, const struct ip *servers, size_t count);
+/* A word of the file that only net_test.c reads: a job was forked before the lease came that named it. */
+#define NET_KERNEL_TIME "# time server "
+/* Replaces the file at once as a whole: name servers, and as comments the time servers. */
+MUST_USE bool net_kernel_resolv(const char *path, const struct ip *dns, size_t dns_count,
+                                char times[][NET_NAME_MAX + 1], size_t time_count);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "init/arp.h"
+#include "init/net_kernel.h"
 #include "init/ping.h"
 #include "init/timekeeper.h"
 
@@ -36,9 +37,11 @@ static void say(struct test *t, const char *what, const char *verdict, const cha
     va_start(args, format);
     vsnprintf(detail, sizeof detail, format, args);
     va_end(args);
-    buf_print(&out, "  %-44s %-7s", what, verdict);
     /* A long reason has a line of its own. */
-    buf_print(&out, strlen(detail) > 24 ? "\n     %s\n" : "%s\n", detail);
+    if (detail[0] == 0)
+        buf_print(&out, "  %-44s %s\n", what, verdict);
+    else
+        buf_print(&out, "  %-44s %-6s%s%s\n", what, verdict, strlen(detail) > 24 ? "\n     " : " ", detail);
     ssize_t written = write(t->out, out.ptr, out.len);
     (void)written;
     t->failed = t->failed || strcmp(verdict, "FAILED") == 0;
@@ -47,7 +50,9 @@ static void say(struct test *t, const char *what, const char *verdict, const cha
 /* "0.4 ms" */
 static void show_ms(uint64_t us, char text[24])
 {
-    if (us < 10000)
+    if (us < 100)
+        snprintf(text, 24, "under 0.1 ms");
+    else if (us < 10000)
         snprintf(text, 24, "%u.%u ms", (unsigned)(us / 1000), (unsigned)(us / 100 % 10));
     else
         snprintf(text, 24, "%u ms", (unsigned)(us / 1000));
@@ -64,21 +69,33 @@ static size_t read_file(const char *path, char *out, size_t cap)
     return n < 0 ? 0 : (size_t)n;
 }
 
-/* The name servers that process 1 has written down since. */
+static bool take_word(struct span *line, const char *word)
+{
+    size_t len = strlen(word);
+    if (line->len <= len || memcmp(line->ptr, word, len) != 0)
+        return false;
+    *line = span_of(line->ptr + len, line->len - len);
+    return true;
+}
+
+/* The servers that process 1 has written down since. */
 static void read_resolv(struct net *n)
 {
-    static const char word[] = "nameserver ";
     char text[512];
     size_t len = read_file(n->resolv_path, text, sizeof text);
+    bool times = n->settings.ntp_count == 0;
     n->dns_count = 0;
     for (size_t at = 0; at < len;) {
         const char *end = memchr(text + at, '\n', len - at);
-        size_t line = end == NULL ? len - at : (size_t)(end - text) - at;
-        if (line > sizeof word - 1 && memcmp(text + at, word, sizeof word - 1) == 0 &&
-            n->dns_count < NET_SERVERS &&
-            ip_read(span_of(text + at + sizeof word - 1, line - (sizeof word - 1)), &n->dns[n->dns_count]))
-            n->dns_count++;
-        at += line + 1;
+        size_t line_len = end == NULL ? len - at : (size_t)(end - text) - at;
+        struct span line = span_of(text + at, line_len);
+        if (take_word(&line, "nameserver ") && n->dns_count < NET_SERVERS)
+            n->dns_count += ip_read(line, &n->dns[n->dns_count]);
+        else if (times && take_word(&line, NET_KERNEL_TIME) && n->settings.ntp_count < NET_SERVERS &&
+                 line.len <= NET_NAME_MAX)
+            snprintf(n->settings.ntp[n->settings.ntp_count++], NET_NAME_MAX + 1, "%.*s", (int)line.len,
+                     (const char *)line.ptr);
+        at += line_len + 1;
     }
 }
 
@@ -116,6 +133,16 @@ static void refresh(struct net *n, int fd)
     read_resolv(n);
 }
 
+/* The IPv6 address that others can reach; NULL: none yet. */
+static const struct netif_address *address6(const struct net *n)
+{
+    for (size_t i = 0; i < n->address_count; i++)
+        if (n->addresses[i].index == n->device && n->addresses[i].net.ip.len == 16 &&
+            !ip_is_link_local(&n->addresses[i].net.ip))
+            return &n->addresses[i];
+    return NULL;
+}
+
 static void begin(struct test *t, const struct net *net, int out)
 {
     memset(t, 0, sizeof *t);
@@ -124,7 +151,10 @@ static void begin(struct test *t, const struct net *net, int out)
     int fd = netif_open();
     for (int i = 0; i < WAIT_MS / 250; i++) {
         refresh(&t->net, fd);
-        if (net->settings.mode4 == NET_NONE || (t->net.ipv4.net.ip.len != 0 && t->net.link))
+        const struct netif_address *six = address6(&t->net);
+        bool four = net->settings.mode4 == NET_NONE || t->net.ipv4.net.ip.len != 0;
+        bool wanted6 = net->settings.mode4 == NET_NONE && net->settings.mode6 != NET_NONE;
+        if (t->net.link && four && (!wanted6 || (six != NULL && !six->tentative)))
             break;
         usleep(250000);
     }
@@ -207,6 +237,27 @@ static void test_address(struct test *t)
     say(t, what, "FAILED", "the machine with the MAC address %s uses it", mac_text);
 }
 
+static void test_address6(struct test *t)
+{
+    const struct netif_address *a = address6(&t->net);
+    char what[80], address[IP_TEXT + 1];
+    if (t->net.settings.mode6 == NET_NONE)
+        return;
+    if (a == NULL) {
+        /* Beside IPv4 most networks have none, and nobody misses it. */
+        if (t->net.settings.mode6 == NET_STATIC || t->net.settings.mode4 == NET_NONE)
+            say(t, "an IPv6 address", "FAILED",
+                "no router tells the network; set an address, or look at the VLAN");
+        return;
+    }
+    ip_write(&a->net.ip, address);
+    snprintf(what, sizeof what, "%s/%u", address, a->net.prefix);
+    if (a->duplicate)
+        say(t, what, "FAILED", "another machine uses it");
+    else
+        say(t, what, "ok", "%s", "");
+}
+
 static void test_gateway(struct test *t, const struct ip *gateway)
 {
     const struct net *n = &t->net;
@@ -270,6 +321,7 @@ bool net_test_network(const struct net *net, const char *name, int out)
     if (t.net.device != 0 && t.net.link) {
         const struct net_settings *s = &t.net.settings;
         test_address(&t);
+        test_address6(&t);
         test_gateway(&t, s->mode4 == NET_STATIC ? &s->gateway4 : &t.net.ipv4.gateway);
         test_gateway(&t, &s->gateway6);
         test_dns(&t, name == NULL ? DNS_NAME : name);
@@ -302,7 +354,7 @@ bool net_test_time(const struct net *net, int out)
     struct clock now = clock_read();
     uint64_t end_ms = now.mono_ms + NTP_LIMIT_MS;
     read_resolv(&t.net);
-    size_t count = net_time_servers(net, names);
+    size_t count = net_time_servers(&t.net, names);
     if (count == 0)
         say(&t, "time servers", "WARN", "none is set, and none came by DHCP; set time ntp");
     sntp_init(&sntp, &ops);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
 #include "init/provision.h"
 
 #include <stdio.h>
@@ -29,7 +30,8 @@ static bool read_client(struct span line, struct setup_wish *wish, char *why, si
     struct setup_client *client = &wish->clients[wish->client_count];
     if (count != 3 || words[1].len == 0 || words[1].len > NAME_MAX_BYTES ||
         base64_read(words[2], client->der, sizeof client->der, &client->len) != STATUS_OK) {
-        snprintf(why, cap, "a client is: @client NAME CERTIFICATE, a certificate of at most %d bytes in base64",
+        snprintf(why, cap,
+                 "a client is: @client NAME CERTIFICATE, a certificate of at most %d bytes in base64",
                  CERTIFICATE_MAX);
         return false;
     }
@@ -83,12 +85,12 @@ static bool seed_job(struct box *box, const struct job_call *call, char *why, si
     struct update_names room;
     struct update_box update = update_box_of(box, &room);
     struct usb_place usb = usb_place_of(box);
-    struct seed_wish wish = {.serial = box->serial, .now_s = box->now.unix_s, .setup = set_up_seed, .self = box};
+    struct seed_wish wish = {
+        .serial = box->serial, .now_s = box->now.unix_s, .setup = set_up_seed, .self = box};
     struct seed *seed = mmap(NULL, sizeof *seed, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (seed == MAP_FAILED)
         return true;
-    enum seed_answer answer =
-        seed_look(&usb, &update.esp, &wish, seed, call->out, why, cap);
+    enum seed_answer answer = seed_look(&usb, &update.esp, &wish, seed, call->out, why, cap);
     if (answer == SEED_DONE)
         log_write(&box->log, LOG_WARNING, "init", "set up by a seed; the stick can be taken out");
     return answer != SEED_REFUSED;
@@ -131,7 +133,8 @@ void provision_turn(struct box *box, uint64_t *deadline)
     if (box->now.mono_ms >= box->seed_ms) {
         uint32_t volumes = count_volumes();
         box->seed_ms = box->now.mono_ms + LOOK_MS;
-        if (volumes != box->seed_volumes && job_start(box, OWN_SEED, seed_job, &none, SEED_SECONDS, seed_done))
+        if (volumes != box->seed_volumes &&
+            job_start(box, OWN_SEED, seed_job, &none, SEED_SECONDS, seed_done))
             box->seed_volumes = volumes;
     }
     if (box->seed_ms < *deadline)

@@ -116,7 +116,8 @@ static bool ask_server(struct box *box, const struct job_call *call, bool local,
     }
     mkdir(TRY_STATE, 0700);
     empty_folder();
-    bool good = chown(TRY_STATE, USER_SERVE, USER_SERVE) == 0 && write_config(box, call->body, &config, local) &&
+    bool good = chown(TRY_STATE, USER_SERVE, USER_SERVE) == 0 &&
+                write_config(box, call->body, &config, local) &&
                 (len == 0 || (file_replace(TRY_STATE "/api-key", span_of(api_key, len), 0600) &&
                               chown(TRY_STATE "/api-key", USER_SERVE, USER_SERVE) == 0));
     wipe(api_key, sizeof api_key);

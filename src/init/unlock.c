@@ -25,13 +25,15 @@ static bool load_slots(struct seal_slots *slots, char *why, size_t cap)
     struct buf in = buf_over(text, sizeof text);
     enum status status = file_read(SLOTS_FILE, &in);
     if (status != STATUS_OK) {
-        snprintf(why, cap, "%s: %s", SLOTS_FILE, status == STATUS_NOT_FOUND ? "it is not there" : strerror(errno));
+        snprintf(why, cap, "%s: %s", SLOTS_FILE,
+                 status == STATUS_NOT_FOUND ? "it is not there" : strerror(errno));
         return false;
     }
     status = seal_slots_read(buf_span(&in), slots, &line);
     wipe(text, sizeof text);
     if (status != STATUS_OK)
-        snprintf(why, cap, "%s: line %zu is damaged; the recovery key cannot be used either", SLOTS_FILE, line);
+        snprintf(why, cap, "%s: line %zu is damaged; the recovery key cannot be used either", SLOTS_FILE,
+                 line);
     return status == STATUS_OK;
 }
 
@@ -90,8 +92,8 @@ static bool set_mode(struct box *box, struct seal_slots *slots, const uint8_t ke
     return true;
 }
 
-bool unlock_enrol(struct box *box, const uint8_t key[SEAL_KEY_BYTES], enum unlock_mode mode, struct span passphrase,
-                  int out, char *why, size_t cap)
+bool unlock_enrol(struct box *box, const uint8_t key[SEAL_KEY_BYTES], enum unlock_mode mode,
+                  struct span passphrase, int out, char *why, size_t cap)
 {
     struct seal_slots slots = {.count = 0};
     char shown[RECOVERY_TEXT + 1];
@@ -138,8 +140,8 @@ bool unlock_change(struct box *box, enum unlock_mode mode, const struct job_call
     return good;
 }
 
-bool unlock_prepare(struct box *box, const char *running_image, const char *next_image, const char *label, int out,
-                    char *why, size_t cap)
+bool unlock_prepare(struct box *box, const char *running_image, const char *next_image, const char *label,
+                    int out, char *why, size_t cap)
 {
     const struct seal_place place = seal_place_default();
     struct seal_slots slots;
@@ -154,7 +156,8 @@ bool unlock_prepare(struct box *box, const char *running_image, const char *next
         if (slots.slot[i].kind == SEAL_TPM2 && strcmp(slots.slot[i].label, box->version) != 0 &&
             seal_slots_remove(&slots, SEAL_TPM2, slots.slot[i].label) == STATUS_OK)
             break;
-    bool good = seal_add_tpm_for(&place, &slots, key, running_image, next_image, label, seal_why) == STATUS_OK;
+    bool good =
+        seal_add_tpm_for(&place, &slots, key, running_image, next_image, label, seal_why) == STATUS_OK;
     if (!good)
         snprintf(why, cap, "%s", seal_why);
     good = good && save_slots(&slots, why, cap);
@@ -182,15 +185,17 @@ bool unlock_job(struct box *box, const struct job_call *call, char *why, size_t 
         log_write(&box->log, LOG_INFO, "seal", "%.*s", (int)line.len, (const char *)line.ptr);
     bool good = status == STATUS_OK && unlock_put_key(box, key, why, cap);
     if (status != STATUS_OK)
-        snprintf(why, cap, "%s", status == STATUS_NOT_FOUND ? "the box waits for its passphrase"
-                                                            : "no key slot opens by itself; show seal tells why");
+        snprintf(why, cap, "%s",
+                 status == STATUS_NOT_FOUND ? "the box waits for its passphrase"
+                                            : "no key slot opens by itself; show seal tells why");
     wipe(key, sizeof key);
     wipe(&slots, sizeof slots);
     return good;
 }
 
 /* With the passphrase, on a box that waits for it. Without such a slot the login is good all the same. */
-static bool open_with(struct box *box, struct span passphrase, const struct job_call *call, char *why, size_t cap)
+static bool open_with(struct box *box, struct span passphrase, const struct job_call *call, char *why,
+                      size_t cap)
 {
     struct seal_slots slots;
     uint8_t key[SEAL_KEY_BYTES];
@@ -199,8 +204,9 @@ static bool open_with(struct box *box, struct span passphrase, const struct job_
     enum status status = seal_open_passphrase(&slots, passphrase, key);
     bool good = status == STATUS_OK && unlock_put_key(box, key, why, cap);
     if (status != STATUS_OK)
-        dprintf(call->out, "The box stays locked: its key slots do not open with the passphrase. See show seal;\n"
-                           "log in as recover with the recovery key.\n");
+        dprintf(call->out,
+                "The box stays locked: its key slots do not open with the passphrase. See show seal;\n"
+                "log in as recover with the recovery key.\n");
     wipe(key, sizeof key);
     wipe(&slots, sizeof slots);
     return good || status != STATUS_OK;
@@ -210,7 +216,8 @@ bool login_job(struct box *box, const struct job_call *call, char *why, size_t c
 {
     uint8_t room[PASSPHRASE_MAX];
     struct span passphrase;
-    bool good = is_admin(call, "passphrase", room, &passphrase, why, cap) && open_with(box, passphrase, call, why, cap);
+    bool good = is_admin(call, "passphrase", room, &passphrase, why, cap) &&
+                open_with(box, passphrase, call, why, cap);
     wipe(room, sizeof room);
     return good;
 }
@@ -253,7 +260,8 @@ bool recover_job(struct box *box, const struct job_call *call, char *why, size_t
         return false;
     enum status status = seal_open_recovery(&slots, job_secret(call->body, "recovery"), key, seal_why);
     if (status != STATUS_OK)
-        snprintf(why, cap, "%s", status == STATUS_MALFORMED ? seal_why : "this is not the recovery key of this box");
+        snprintf(why, cap, "%s",
+                 status == STATUS_MALFORMED ? seal_why : "this is not the recovery key of this box");
     bool good = status == STATUS_OK && unlock_put_key(box, key, why, cap) &&
                 (len == 0 || admin_store(span_of(room, len), why, cap));
     if (good) {
@@ -273,11 +281,13 @@ bool passphrase_job(struct box *box, const struct job_call *call, char *why, siz
     struct span ignored;
     size_t len;
     bool good = is_admin(call, "old", old, &ignored, why, cap);
-    if (good && (!job_secret_bytes(call->body, "passphrase", room, sizeof room, &len) || len < PASSPHRASE_MIN)) {
+    if (good &&
+        (!job_secret_bytes(call->body, "passphrase", room, sizeof room, &len) || len < PASSPHRASE_MIN)) {
         snprintf(why, cap, "a passphrase has %d to %d characters", PASSPHRASE_MIN, PASSPHRASE_MAX);
         good = false;
     }
-    /* The slot first: a power cut in between leaves the old login, and the box opens with the new one typed twice. */
+    /* The slot first: a power cut in between leaves the old login, and the box opens with the new one typed
+     * twice. */
     if (good && box->config.unlock == UNLOCK_PASSPHRASE)
         good = take_key(box, key, why, cap) && load_slots(&slots, why, cap) &&
                set_mode(box, &slots, key, UNLOCK_PASSPHRASE, span_of(room, len), why, cap) &&
@@ -314,9 +324,9 @@ bool recovery_key_job(struct box *box, const struct job_call *call, char *why, s
 
 static const char *mode_text(const struct box *box)
 {
-    static const char *const texts[] = {
-        "file: the secrets on this disk are NOT protected", "tpm: the secrets open on this box alone",
-        "passphrase: the secrets open when an administrator logs in"};
+    static const char *const texts[] = {"file: the secrets on this disk are NOT protected",
+                                        "tpm: the secrets open on this box alone",
+                                        "passphrase: the secrets open when an administrator logs in"};
     return box->config.unlock < COUNT_OF(texts) ? texts[box->config.unlock] : "?";
 }
 

@@ -119,6 +119,7 @@ enum status seal_open_passphrase(const struct seal_slots *slots, struct span pas
                                  uint8_t key[SEAL_KEY_BYTES])
 {
     const struct seal_slot *slot = seal_slots_find(slots, SEAL_PASSPHRASE, NULL);
+    memset(key, 0, SEAL_KEY_BYTES);
     return slot == NULL ? STATUS_NOT_FOUND : secret_slot_open(slot, passphrase, key);
 }
 
@@ -127,6 +128,7 @@ enum status seal_open_recovery(const struct seal_slots *slots, struct span text,
 {
     uint8_t recovery[RECOVERY_BYTES];
     char wrong[RECOVERY_WHY];
+    memset(key, 0, SEAL_KEY_BYTES);
     const struct seal_slot *slot = seal_slots_find(slots, SEAL_RECOVERY, NULL);
     enum status status = recovery_read(text, recovery, wrong);
     if (status != STATUS_OK) {
@@ -229,6 +231,23 @@ static int open_image(struct tpm *tpm, const char *path)
     return file;
 }
 
+/* A new image of the same label must not take the place of the slot that opens for this one: if the new one
+ * is not found good, this one starts again. */
+static enum status check_label(struct tpm *tpm, const struct seal_slots *slots, const struct tpm_pcrs *then,
+                               const char *label)
+{
+    struct tpm_pcrs now;
+    const struct seal_slot *old = seal_slots_find(slots, SEAL_TPM2, label);
+    if (old == NULL || tpm_sealed_to(&old->tpm2, then))
+        return STATUS_OK;
+    enum status status = tpm_pcrs_read(tpm, SEAL_PCRS, &now);
+    if (status != STATUS_OK || !tpm_sealed_to(&old->tpm2, &now))
+        return status;
+    return tpm_fail(tpm, STATUS_REFUSED,
+                    "another image of the same version runs now, and keeps its slot: have the recovery key "
+                    "at hand");
+}
+
 enum status seal_add_tpm_for(const struct seal_place *place, struct seal_slots *slots,
                              const uint8_t key[SEAL_KEY_BYTES], const char *running_image,
                              const char *new_image, const char *label, char why[SEAL_WHY])
@@ -242,6 +261,8 @@ enum status seal_add_tpm_for(const struct seal_place *place, struct seal_slots *
         next = running < 0 ? -1 : open_image(&tpm, new_image);
         status = next < 0 ? STATUS_FAILED : predict_pcrs(&tpm, place->log, SEAL_PCRS, running, next, &then);
     }
+    if (status == STATUS_OK)
+        status = check_label(&tpm, slots, &then, label);
     if (status == STATUS_OK)
         status = add_sealed(&tpm, slots, key, &then, label);
     if (running >= 0)

@@ -73,7 +73,8 @@ MUST_USE enum status seal_add_tpm(const struct seal_place *place, struct seal_sl
 /*
  * Seals to what the next start from new_image (a file that is complete) will be; running_image is the file
  * that this start came from. Refused with the reason when that cannot be foretold: then the next start asks
- * for the passphrase or the recovery key.
+ * for the passphrase or the recovery key. Refused too when the label is that of the running image's own slot
+ * and the new image is another one.
  */
 MUST_USE enum status seal_add_tpm_for(const struct seal_place *place, struct seal_slots *slots,
                                       const uint8_t key[SEAL_KEY_BYTES], const char *running_image,

@@ -56,6 +56,15 @@ static void put_public(struct buf *out, const struct tpm_pcrs *to)
     tpm_put16(out, TPM_NULL); /* no scheme: data, not a key */
 }
 
+bool tpm_sealed_to(const struct tpm_sealed *sealed, const struct tpm_pcrs *values)
+{
+    uint8_t area_bytes[TPM_PUBLIC_MAX];
+    struct buf area = buf_over(area_bytes, sizeof area_bytes);
+    put_public(&area, values);
+    return sealed->pcrs == values->mask && sealed->public_len >= area.len &&
+           memcmp(sealed->public_area, area_bytes, area.len) == 0;
+}
+
 /* Keeps the two parts of the answer to Create. The public one must be what was asked for. */
 static bool keep_created(struct span answer, struct span asked, struct tpm_sealed *out)
 {

@@ -37,6 +37,9 @@ MUST_USE enum status tpm_pcrs_read(struct tpm *tpm, uint32_t mask, struct tpm_pc
 MUST_USE enum status tpm_seal(struct tpm *tpm, const struct tpm_pcrs *to,
                               const uint8_t secret[TPM_SECRET_BYTES], struct tpm_sealed *out);
 
+/* Whether it is sealed to these values, and so will open when the TPM has them. */
+bool tpm_sealed_to(const struct tpm_sealed *sealed, const struct tpm_pcrs *values);
+
 /* secret is wiped unless STATUS_OK; tpm->why says what failed. */
 MUST_USE enum status tpm_unseal(struct tpm *tpm, const struct tpm_sealed *sealed,
                                 uint8_t secret[TPM_SECRET_BYTES]);

@@ -49,7 +49,7 @@ struct config {
     uint64_t memory_lock; /* 1: best effort */
     uint64_t log_level;
     char server_addresses[PATH_MAX_BYTES];
-    /* Of the appliance: process 1 and the console read them, the server does not. */
+    /* From here on the appliance's: process 1 and the console read them, the server does not. */
     char uplink_mac[PATH_MAX_BYTES];
     char uplink_address[PATH_MAX_BYTES];
     char uplink_gateway[PATH_MAX_BYTES];
@@ -107,6 +107,9 @@ MUST_USE bool config_set(struct config *config, const struct span *words, size_t
 
 /* The value of a setting as it would be typed. */
 void config_show(const struct config *config, const struct setting *setting, struct buf *out);
+
+/* Whether a server that runs on `a` has to be started anew for `b`: settings of the appliance alone do not count. */
+bool config_serves_alike(const struct config *a, const struct config *b);
 
 /* The table of all settings in Markdown, for the README. */
 void config_write_table(struct buf *out);

@@ -243,9 +243,9 @@ void inventory_write_loss(const struct server *s, const struct catalogue_entry *
     buf_add_text(out, "in backups and snapshots too.\n");
     if (name.len != 0) {
         buf_add_text(out, "It is a key of: ");
-        buf_add_printable(out, component);
+        write_text(out, component);
         buf_add_text(out, " ");
-        buf_add_printable(out, name);
+        write_text(out, name);
         buf_add_text(out, "\n");
     } else {
         buf_add_text(out, "Nobody has said whose key it is.\n");

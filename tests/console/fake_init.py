@@ -46,8 +46,10 @@ class FakeInit:
                                 break
                             body.append(more.decode().rstrip("\n"))
                     fake.asked.append((line, body))
-                    for answer in fake.answer(line, body):
-                        self.wfile.write((answer + "\n").encode())
+                    try:
+                        self.wfile.write("".join(answer + "\n" for answer in fake.answer(line, body)).encode())
+                    except ConnectionError:
+                        return  # the console has hung up
 
         class Server(socketserver.ThreadingUnixStreamServer):
             """Threads end with the test."""
@@ -230,5 +232,10 @@ class FakeInit:
         self.configured = False
         return ["OK"]
 
-    do_reset = do_restart = do_halt = do_update = do_ping = do_resolve = do_wipe
-    do_restart = do_halt = do_update = do_ping = do_resolve = lambda self, _words, _body: ["OK"]
+    def do_ping(self, _words, _body):
+        """Takes its time."""
+        time.sleep(1)
+        return ["OK"]
+
+    do_reset = do_wipe
+    do_restart = do_halt = do_update = do_resolve = do_ping

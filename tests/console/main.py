@@ -219,7 +219,7 @@ class Prompt(Console):
         self.tty.send("nonsense here\x17\x17show\x1b[D\x1b[3~ nothing\x15show version\r")
         self.expect("holdfast [0-9.]+, KMIP")
         self.expect("kms1> ")
-        self.tty.send("\x1b[A\x1bOA\x1b[B\r")
+        self.tty.send("\x1b[A\x1b[B\x1bOA\r")
         self.expect("holdfast [0-9.]+, KMIP")
         self.expect("kms1> ")
         self.tty.send("abandoned\x03")
@@ -266,8 +266,6 @@ class Prompt(Console):
         self.tty.send("set dns 192.0.2.53\rset time ntp 192.0.2.1\rset sync idle 20s\r")
         self.expect(r"3 lines read, 0 errors. Run them\? \[y/N\]: ")
         self.say("y", r"kms1\*> ")
-        self.expect(r"kms1\*> ")
-        self.expect(r"kms1\*> |$")
         self.assertIn("+ sync idle 20s", self.say("show changes", r"kms1\*> "))
         self.say("discard", "kms1> ")
         self.tty.send("set dns 192.0.2.53\rset sync idle never\r")
@@ -279,8 +277,11 @@ class Prompt(Console):
     def test_answers_are_not_typed_ahead(self):
         """A question with consequences does not take what was typed before it."""
         self.provision()
+        self.say("ping 192.0.2.1")  # takes a second
+        time.sleep(0.3)
         self.tty.send("system restart\r")
         time.sleep(0.1)
+        self.tty.send("y\r")
         self.expect(r"\[y/N\]: ")
         self.say("n", "not confirmed")
         self.assertNotIn("restart", [line for line, _ in self.box.asked])
@@ -350,7 +351,7 @@ class Pem(Console):
         self.assertIn("Nothing was stored.", " ".join(said.split()))
         self.say("client add vcenter2", "Paste the certificate")
         self.tty.send("\r\n".join("> " + line for line in pem.splitlines()) + "\r\n")
-        self.expect("1 certificate read: 2[0-9] lines, [0-9]+ bytes, nothing lost")
+        self.expect("1 certificate read: [12][0-9] lines, [0-9]+ bytes, nothing lost")
         self.assertIn("CN=vcenter2", self.expect(r"Accept this client\? \[y/N\]: "))
         self.say("y", "kms1> ")
         self.assertIn("vcenter2", self.say("show clients", "kms1> "))

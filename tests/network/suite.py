@@ -98,6 +98,9 @@ def static_ipv6(case):
     box.wait("the address", box.is_up)
     assert box.addresses() == ["2001:db8:0:1::11"]
     assert "default via 2001:db8:0:1::1" in box.inside("ip", "-6", "route")
+    answer = box.ask("test")
+    assert "2001:db8:0:1::11/64" in answer and "gateway 2001:db8:0:1::1 answers" in answer, answer
+    assert "FAILED" not in answer and "name servers" in answer, answer
     subprocess.run(["ping", "-6", "-c1", "-W5", "2001:db8:0:1::11"], check=True, stdout=subprocess.DEVNULL)
 
 
@@ -533,6 +536,8 @@ def a_time_server_by_name_and_by_dhcp(case):
     box.apply(ntp="one.test")
     box.wait("the time by name", lambda: "from one.test," in box.ask("line"))
     assert "one.test (192.0.2.1)" in box.ask("time")
+    answer = box.ask("testtime")
+    assert "one.test answers" in answer and "WARN" in answer, answer  # the machine's own clock is not the pretended one
 
 
 @test

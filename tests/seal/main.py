@@ -207,7 +207,7 @@ def boots(folder):
     disk = boot.disk(os.path.join(folder, "disk"), loader,
                      {"EFI/Linux/holdfast-000001.efi": old, "EFI/Linux/holdfast-000002.new": new})
     said = boot.boot(folder, disk)
-    assert "add 1 ok\nadd 2 ok\nDONE" in said, said
+    assert "add 1 ok\nadd 2 ok\nadd 1 again another image of the same version" in said, said
     digests = subprocess.run([TOOL, "-", "-", "digest", old], capture_output=True, text=True, check=True).stdout
     for row in digests.split("\n")[:2]:
         assert f"event 4 80000003 {row.split()[1]}" in said, said  # as the firmware measured it

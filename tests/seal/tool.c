@@ -164,6 +164,8 @@ static void seal_or_open(const struct seal_place *place)
         printf("add 1 %s\n", seal_add_tpm(place, &slots, key, "1", why) == STATUS_OK ? "ok" : why);
         bool good = seal_add_tpm_for(place, &slots, key, running, arrived, "2", why) == STATUS_OK;
         printf("add 2 %s\n", good ? "ok" : why);
+        good = seal_add_tpm_for(place, &slots, key, running, arrived, "1", why) == STATUS_OK;
+        printf("add 1 again %s\n", good ? "ok" : why);
         store("/esp/seal", &slots);
         rename(arrived, next);
     } else {

@@ -55,7 +55,7 @@ static void serve_tls(int fd, enum manner manner)
     static uint8_t buffer[BR_SSL_BUFSIZE_BIDI];
     static br_sslio_context io;
     uint8_t request[1024];
-    br_ssl_server_init_full_ec(&context, identity.chain, 1, BR_KEYTYPE_EC, &identity.key.ec);
+    br_ssl_server_init_full_ec(&context, tls_current(&identity)->chain, 1, BR_KEYTYPE_EC, &identity.key.ec);
     br_ssl_engine_set_buffer(&context.eng, buffer, sizeof buffer, 1);
     br_ssl_server_reset(&context);
     br_sslio_init(&io, &context.eng, io_read, &fd, io_write, &fd);

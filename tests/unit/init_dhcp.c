@@ -100,7 +100,10 @@ static void get_lease(struct bench *b, uint32_t lease_s)
 {
     answer(b, DHCP_OFFER, SERVER, ADDRESS, lease_s);
     assert_int_equal(type_sent(b), DHCP_REQUEST);
+    uint64_t asked = b->now.mono_ms;
+    pass(b, 500);
     answer(b, DHCP_ACK, SERVER, ADDRESS, lease_s);
+    assert_int_equal(b->dhcp.lease_ms, asked); /* RFC 2131 s4.4.1: from the request on */
     while (b->dhcp.state == DHCP_STATE_PROBING)
         to_deadline(b);
     assert_int_equal(b->dhcp.state, DHCP_STATE_BOUND);

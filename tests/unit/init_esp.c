@@ -117,7 +117,6 @@ static void names_and_order(void **state)
     put("holdfast-000003.new", "0");
     put("holdfast-000004+.efi", "0");
     put("holdfast-000005+0-.efi", "0");
-    put("holdfast-000006.efi.bak", "0");
     put("holdfast-000000.efi", "0");
     put("other.efi", "0");
     open_esp(&esp, "1.1.0");
@@ -192,7 +191,6 @@ static void giving_up(void **state)
     close_esp(&esp);
     open_esp(&esp, "1.0.0");
     assert_false(esp_give_up(&esp, why, sizeof why)); /* not on trial */
-    assert_true(there("holdfast-000001.efi"));
     close_esp(&esp);
 }
 
@@ -379,9 +377,7 @@ static void images(void **state)
         {"PRETTY_NAME=\"Holdfast 1.2.3\"\n", "1.2.3"},
         {"ID=x\nPRETTY_NAME=Holdfast 1.2.3-rc1\nA=b\n", "1.2.3-rc1"},
         {"PRETTY_NAME='1.0.0'", "1.0.0"},
-        {"PRETTY_NAME=\n", NULL},
         {"PRETTY_NAME=\"\"\n", NULL},
-        {"PRETTY_NAME", NULL},
         {"", NULL},
         {"PRETTY_NAME=\"x 123456789012345678901234567890123456789012345678\"", NULL},
     };
@@ -394,7 +390,6 @@ static void images(void **state)
     }
 }
 
-/* What has to hold at any moment, and the next update goes on from there. */
 static void check_after_kill(void)
 {
     struct fat_entry list[32];

@@ -2,115 +2,11 @@
 /* The embedded key manager over a disk in memory. */
 #include <errno.h>
 
-#include "support/check.h"
-
-#include "crypto/aes.h"
-#include "keymgr/local.h"
-#include "support/sim_disk.h"
-#include "support/tame_disk.h"
-
-#define SLOTS 100
-
-struct bench {
-    struct sim_disk *sim;
-    struct disk_ops ops;
-    struct tame_disk disk;
-    uint8_t *memory;
-    struct local_keymgr *local;
-    struct keymgr k;
-    const struct vault *vault;
-    char why[200];
-};
-
-static bool begin(struct bench *b)
-{
-    struct region region = {.base = NULL};
-    local_carve(&region, SLOTS);
-    b->memory = aligned_alloc(64, region.used);
-    memset(b->memory, 0, region.used);
-    region = (struct region){.base = b->memory, .size = region.used};
-    b->local = local_carve(&region, SLOTS);
-    tame_disk_start(&b->disk, &b->ops);
-    b->k = local_keymgr(b->local);
-    local_use_vault(b->local, b->vault);
-    return local_open(b->local, &b->ops, &b->disk.disk, b->why, sizeof b->why) == STATUS_OK;
-}
-
-static void end(struct bench *b)
-{
-    tame_disk_step(&b->disk);
-    tame_disk_stop(&b->disk);
-    sim_disk_close_all(b->sim);
-    free(b->memory);
-}
-
-static void again(struct bench *b)
-{
-    end(b);
-    assert_true(begin(b));
-}
-
-static int setup(void **state)
-{
-    struct bench *b = calloc(1, sizeof *b);
-    b->sim = sim_disk_new();
-    b->ops = sim_disk_ops(b->sim);
-    *state = b;
-    return begin(b) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    struct bench *b = *state;
-    end(b);
-    sim_disk_free(b->sim);
-    free(b);
-    return 0;
-}
-
-static void turn(struct bench *b)
-{
-    tame_disk_step(&b->disk);
-    disk_turn(&b->disk.disk);
-    b->k.ops->turn(b->k.self, (struct clock){.mono_ms = 1});
-}
-
-static struct keymgr_answer call(struct bench *b, const struct keymgr_call *c)
-{
-    struct keymgr_answer a;
-    assert_true(keymgr_submit(&b->k, c));
-    for (int i = 0; i < 50; i++) {
-        if (keymgr_take(&b->k, &a)) {
-            assert_int_equal(a.kind, c->kind);
-            assert_int_equal(a.ticket, c->ticket);
-            return a;
-        }
-        turn(b);
-    }
-    fail_msg("no answer to a call of kind %d", (int)c->kind);
-    return a;
-}
-
-static struct keymgr_answer simple(struct bench *b, enum keymgr_call_kind kind, uint8_t uid)
-{
-    return call(b, &(struct keymgr_call){.kind = kind, .uid = {uid}, .ticket = 1000u + uid});
-}
+#include "support/local_bench.h"
 
 static struct keymgr_answer unwrap(struct bench *b, uint8_t uid, const uint8_t *wrapped, size_t len)
 {
     return call(b, &(struct keymgr_call){.kind = KEYMGR_UNWRAP, .uid = {uid}, .data = span_of(wrapped, len)});
-}
-
-static void put(struct bench *b, uint8_t uid, uint32_t generation, const char *text,
-                uint8_t id[RECORD_ID_BYTES])
-{
-    struct keymgr_answer a = call(b, &(struct keymgr_call){.kind = KEYMGR_PUT,
-                                                           .ticket = 5,
-                                                           .uid = {uid},
-                                                           .generation = generation,
-                                                           .data = span_of_text(text)});
-    assert_int_equal(a.result, KEYMGR_OK);
-    memcpy(id, a.record_id, RECORD_ID_BYTES);
 }
 
 static struct keymgr_answer by_id(struct bench *b, enum keymgr_call_kind kind, uint8_t uid,
@@ -207,49 +103,6 @@ static void another_root_key_is_not_taken_for_ours(void **state)
         sim_disk_put_file(b->sim, LOCAL_ROOT_KEY_FILE, root, sizeof root);
         assert_int_equal(simple(b, KEYMGR_STATE, 0).result, KEYMGR_OK);
     }
-}
-
-/* With a state key the file is sealed, and only that key opens it. */
-static void a_sealed_root_key(void **state)
-{
-    struct bench *b = *state;
-    static const struct vault mine = {.sealed = true, .key = {1}}, other = {.sealed = true, .key = {2}};
-    uint8_t sealed[100], id[RECORD_ID_BYTES];
-    size_t n;
-    b->vault = &mine;
-    end(b);
-    assert_false(begin(b)); /* made without one */
-    assert_string_equal(b->why,
-                        "root.key is not sealed, though there is a state key: it was put there by somebody "
-                        "else");
-    assert_true(sim_disk_remove_file(b->sim, LOCAL_ROOT_KEY_FILE));
-    again(b);
-    const uint8_t *file = sim_disk_file(b->sim, LOCAL_ROOT_KEY_FILE, &n);
-    assert_int_equal(n, SEAL_KEY_BYTES + VAULT_OVERHEAD);
-    assert_memory_equal(file, VAULT_MAGIC, 8);
-    memcpy(sealed, file, n);
-    put(b, 1, 1, "record", id);
-    assert_int_equal(simple(b, KEYMGR_STATE, 0).result, KEYMGR_OK);
-    again(b);
-    assert_int_equal(simple(b, KEYMGR_STATE, 0).result, KEYMGR_OK);
-    assert_int_equal(simple(b, KEYMGR_NEW_KEY, 1).result, KEYMGR_OK);
-    sealed[n - 1] ^= 1;
-    sim_disk_put_file(b->sim, LOCAL_ROOT_KEY_FILE, sealed, n);
-    assert_int_equal(simple(b, KEYMGR_STATE, 0).result, KEYMGR_ROOT_GONE);
-    sealed[n - 1] ^= 1;
-    sim_disk_put_file(b->sim, LOCAL_ROOT_KEY_FILE, sealed, n);
-    assert_int_equal(simple(b, KEYMGR_STATE, 0).result, KEYMGR_OK);
-    static const struct vault *const wrong[] = {&other, NULL};
-    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
-        b->vault = wrong[i];
-        end(b);
-        assert_false(begin(b));
-        assert_string_equal(b->why, i == 0 ? "root.key is sealed under another state key"
-                                           : "root.key is sealed, and there is no state key");
-    }
-    b->vault = &mine;
-    again(b);
-    assert_int_equal(simple(b, KEYMGR_STATE, 0).result, KEYMGR_OK);
 }
 
 static void trouble_with_the_file_is_away_and_not_gone(void **state)
@@ -514,7 +367,6 @@ int main(void)
         LOCAL(new_keys_are_random_and_open_only_for_their_identifier),
         LOCAL(without_its_root_key_it_is_revoked_until_the_file_is_back),
         LOCAL(another_root_key_is_not_taken_for_ours),
-        LOCAL(a_sealed_root_key),
         LOCAL(trouble_with_the_file_is_away_and_not_gone),
         LOCAL(records_survive_and_keep_their_ids),
         LOCAL(all_pages_show_all_records_while_others_go),

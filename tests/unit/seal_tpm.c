@@ -41,6 +41,9 @@ static void what_is_sealed_comes_back(void **state)
     assert_memory_equal(out, secret, 32);
     assert_int_equal(fake.open, 0);
     assert_int_equal(sealed.pcrs, 1u << 4 | 1u << 12);
+    assert_true(tpm_sealed_to(&sealed, &now));
+    now.value[12][0] ^= 1;
+    assert_false(tpm_sealed_to(&sealed, &now));
     for (size_t i = 0; i + 8 <= sizeof secret; i++)
         assert_false(contains(fake.seen, fake.seen_len, secret + i, 8));
     tpm_close(&tpm);

@@ -9,7 +9,7 @@ libraries := $(patsubst %,build/vendor/host/lib/lib%.a,curl cares bearssl) -lcmo
 
 # malloc.c is for the image alone: the sanitizers have an allocator of their own.
 sources := $(filter-out src/keymgr/malloc.c,\
-	$(wildcard $(foreach room,base crypto ttlv kmip disk keymgr store operation server console,src/$(room)/*.c)))
+	$(wildcard $(foreach room,base crypto ttlv kmip disk keymgr store operation server console seal init,src/$(room)/*.c)))
 support := $(wildcard tests/support/*.c)
 objects := $(patsubst %.c,$(out)/obj/%.o,$(sources) $(support))
 programs := $(patsubst tests/unit/%.c,$(out)/%,$(wildcard tests/unit/*.c))
