@@ -9,6 +9,7 @@
 # make bench-cloud      the same with an emulated cloud 50 ms away
 # make fuzz SECONDS=600 fuzzes every target that long
 # make image BOARD=NAME  build/image/NAME: the image of a board in board/, update file, checksums, SBOM
+# make flash BOARD=NAME DEV=/dev/sdX  writes that image to a disk after asking, reads it back and compares
 # make qemu             boots BOARD=qemu-x86_64 with its console here; FRESH=1 anew, DIRECT=1 without firmware
 # make clean            removes build/, but for the libraries; make distclean removes all of it
 
@@ -20,6 +21,9 @@ LIBS    := build/vendor/$(ARCH)
 BINARY  := $(if $(CROSS),$(OUT)/holdfast,build/holdfast)
 
 SOURCES := $(wildcard src/*.c src/*/*.c)
+# What the server does not need comes first and is not locked in memory: src/server/text.h.
+OTHERS  := $(filter src/console/% src/init/% src/seal/%,$(SOURCES))
+SOURCES := $(OTHERS) src/server/text.c $(filter-out $(OTHERS) src/server/text.c,$(SOURCES))
 OBJECTS := $(SOURCES:src/%.c=$(OUT)/obj/%.o)
 
 WARNINGS := -Wall -Wextra -Wconversion -Wswitch-enum -Wvla -Wshadow -Wstrict-prototypes -Werror
@@ -40,7 +44,7 @@ vendor:
 $(OBJECTS): | vendor
 
 # Speed is for what serves keys. (What a length can be depends on inlining: so does that warning.)
-$(OUT)/obj/init/%.o $(OUT)/obj/console/%.o $(OUT)/obj/seal/%.o: CFLAGS += -Os -Wno-format-truncation
+$(OTHERS:src/%.c=$(OUT)/obj/%.o): CFLAGS += -Os -Wno-format-truncation
 
 $(OUT)/obj/%.o: src/%.c
 	@mkdir -p $(@D)
@@ -71,6 +75,9 @@ BOARD ?= qemu-x86_64
 image:
 	@image/build $(BOARD)
 
+flash:
+	@image/flash $(if $(filter-out file,$(origin BOARD)),$(BOARD)) $(DEV)
+
 qemu:
 	@[ -d build/image/$(BOARD)/parts ] || image/build $(BOARD)
 	@$(if $(FRESH),rm -rf build/qemu/$(BOARD).*)
@@ -82,5 +89,5 @@ clean:
 distclean:
 	rm -rf build
 
-.PHONY: all vendor image qemu run test bench bench-cloud fuzz clean distclean
+.PHONY: all vendor image flash qemu run test bench bench-cloud fuzz clean distclean
 -include $(OBJECTS:.o=.d)

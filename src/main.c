@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Picks the role. The one struct that holds the server lives here and is handed down. */
+#define _GNU_SOURCE
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -107,11 +109,14 @@ static bool wants_help(int argc, char **argv)
     return argc == 2 && strcmp(argv[1], "help") == 0;
 }
 
-/* The kernel's first process: see src/init/PROTOCOL.md. */
+/* The kernel's first process: see src/init/PROTOCOL.md. Its struct is not a part of the program, which the
+ * server locks in memory. */
 static _Noreturn void run_init(void)
 {
-    static struct box box;
-    init_run(&box);
+    struct box *box = mmap(NULL, sizeof *box, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (box == MAP_FAILED)
+        _exit(EXIT_FAILED); /* the kernel restarts the machine */
+    init_run(box);
 }
 
 int main(int argc, char **argv)

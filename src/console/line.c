@@ -4,8 +4,8 @@
 #include "base/clock.h"
 #include "base/wipe.h"
 
-#define CTRL(letter) ((letter) - 'A' + 1)
-#define DEL          0x7f
+#define CONTROL(letter) ((letter) - 'A' + 1)
+#define DEL             0x7f
 
 void line_init(struct line *l, struct term *term)
 {
@@ -120,15 +120,15 @@ static void edit(struct line *l, int key)
     if (key == '\b' || key == DEL) {
         if (at != 0)
             shorten(l, at - 1);
-    } else if (key == CTRL('U')) {
+    } else if (key == CONTROL('U')) {
         shorten(l, 0);
-    } else if (key == CTRL('W')) {
+    } else if (key == CONTROL('W')) {
         while (at > 0 && l->text[at - 1] == ' ')
             at--;
         while (at > 0 && l->text[at - 1] != ' ')
             at--;
         shorten(l, at);
-    } else if (key == CTRL('R') && !is_quiet(l)) {
+    } else if (key == CONTROL('R') && !is_quiet(l)) {
         term_print(l->term, "\n");
         print_prompt(l);
     } else if (key == TERM_UP || key == TERM_DOWN) {
@@ -180,10 +180,10 @@ enum line_end line_read(struct line *l, const struct line_how *how)
             return finish(l, LINE_GONE);
         if (key == TERM_BREAK)
             return finish(l, LINE_BREAK);
-        if (key == CTRL('C') || (key == CTRL('B') && how->backs)) {
+        if (key == CONTROL('C') || (key == CONTROL('B') && how->backs)) {
             if (!is_quiet(l))
-                term_print(l->term, key == CTRL('C') ? "^C\n" : "^B\n");
-            return finish(l, key == CTRL('C') ? LINE_STOPPED : LINE_BACK);
+                term_print(l->term, key == CONTROL('C') ? "^C\n" : "^B\n");
+            return finish(l, key == CONTROL('C') ? LINE_STOPPED : LINE_BACK);
         }
         if (key != '\n') {
             edit(l, key);

@@ -109,7 +109,7 @@ static bool entry(struct session *s)
                          "  3. from vCenter, when the address is known: its client certificate\n"
                          "Nothing is changed until the last step. You can stop and come back.\n\n");
     if (s->wizard.begun)
-        term_print(&s->term, "Answers up to step %u of 7 are kept.\n", s->wizard.step);
+        term_print(&s->term, "Answers of an earlier start are kept; it goes on where it stopped.\n");
     enum line_end end =
         session_question(s, "Press Enter to start, or type ? for other ways (USB stick, pasted file): ");
     if (end == LINE_IDLE)

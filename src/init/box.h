@@ -22,6 +22,7 @@ enum { USER_SERVE = 100, USER_CONSOLE = 101 };
     8 /* connections to init's control socket: a console uses one, a job of a console another */
 #define FAULTS_MAX 8
 #define FAULT_TEXT 160
+#define JOB_WHY    400
 #define INIT_BODY  81920 /* a revision of 64 KiB, with secrets and certificates */
 
 /* Paths: PROTOCOL.md */
@@ -64,6 +65,7 @@ struct job {
     int conn;  /* that waits for its end; -1: none */
     uint64_t deadline_ms;
     void (*done)(struct box *box, bool good);
+    char *why; /* JOB_WHY bytes that its process shares: the text of ERR */
 };
 
 /* One connection to the control socket. */

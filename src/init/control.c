@@ -57,16 +57,13 @@ void init_control_end(struct init_conn *c, const char *error)
     init_control_answer(c, &line);
 }
 
-void init_control_job_ended(struct box *box, int i, bool good, bool by_itself)
+void init_control_job_ended(struct box *box, int i, const char *error)
 {
     struct init_conn *c = &box->conns[i];
     if (c->fd < 0)
         return;
     fcntl(c->fd, F_SETFL, O_NONBLOCK);
-    if (good)
-        init_control_end(c, NULL);
-    else if (!by_itself)
-        init_control_end(c, "it took too long and was stopped; see show log");
+    init_control_end(c, error);
 }
 
 /* The command of which the body is whole. */

@@ -12,8 +12,8 @@ MUST_USE bool init_control_open(struct box *box);
 void init_control_watch(const struct box *box, struct pollfd fds[INIT_CONNS + 1]);
 void init_control_turn(struct box *box, const struct pollfd fds[INIT_CONNS + 1]);
 
-/* The job of a connection has ended: OK, or the ERR line that it wrote itself unless it was killed. */
-void init_control_job_ended(struct box *box, int conn, bool good, bool by_itself);
+/* The job of a connection has ended: OK, or ERR and the text. */
+void init_control_job_ended(struct box *box, int conn, const char *error);
 
 /* What a command is answered with: lines behind those already in c->out. */
 void init_control_answer(struct init_conn *conn, const struct buf *lines);

@@ -90,7 +90,7 @@ static bool load_revision(struct box *box, uint32_t number)
                 box_fault(box, FAULT_CONFIG, NULL);
             return true;
         }
-        snprintf(text, sizeof text, "revision %u cannot be used (%.80s); an older one is in force", n, why);
+        snprintf(text, sizeof text, "revision %u is damaged, an older one is in force: %.60s", n, why);
         box_fault(box, FAULT_CONFIG, text);
     }
     return false;
@@ -101,15 +101,22 @@ void init_go_on(struct box *box)
     uint32_t number = 0;
     if (box->phase == PHASE_GOING)
         return;
-    if (revision_current(&number) != STATUS_OK || number == 0) {
+    /* A number that is damaged makes no new box: whoever stands at the console could set it up. */
+    bool known = revision_current(&number) == STATUS_OK;
+    if (known && number == 0) {
         box->phase = PHASE_ENTRY;
         return;
     }
+    if (!known)
+        number = revision_newest_of_all();
     if (box->revision == 0 && !load_revision(box, number)) {
         box_fault(box, FAULT_CONFIG, "no revision can be read: roll back, or log in as reset");
         box->phase = PHASE_LOCKED;
         return;
     }
+    if (!known)
+        box_fault(box, FAULT_CONFIG,
+                  "the number of the revision in force is damaged: the newest one is in force");
     box->phase = init_has_key(box) ? PHASE_SERVING : PHASE_LOCKED;
     if (box->phase == PHASE_SERVING)
         box_fault(box, FAULT_UNLOCK, NULL);

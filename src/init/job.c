@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -32,19 +33,16 @@ static void close_others(const struct box *box, int out)
             close(fd);
 }
 
-static void run_in_child(struct box *box, job_run *run, const struct job_call *call, bool own)
+static void run_in_child(struct box *box, job_run *run, const struct job_call *call, bool own, char *why)
 {
-    char why[400] = "";
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setsid();
     close_others(box, call->out);
-    bool good = run(box, call, why, sizeof why);
-    if (!good && !own)
-        dprintf(call->out, "ERR %s\n", why[0] != 0 ? why : "it did not work");
-    else if (!good)
+    bool good = run(box, call, why, JOB_WHY);
+    if (!good && own)
         log_write(&box->log, LOG_WARNING, "init", "%s", why);
     _exit(good ? 0 : 1);
 }
@@ -61,14 +59,34 @@ bool job_start(struct box *box, int conn, job_run *run, const struct job_call *c
     else if (fcntl(own.out, F_SETFL, 0) !=
              0) /* the job writes at leisure; a console that stalls stalls itself */
         return false;
+    char *why = mmap(NULL, JOB_WHY, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (why == MAP_FAILED)
+        return false;
     pid_t pid = fork();
     if (pid == 0)
-        run_in_child(box, run, &own, conn < 0);
-    if (pid < 0)
+        run_in_child(box, run, &own, conn < 0, why);
+    if (pid < 0) {
+        munmap(why, JOB_WHY);
         return false;
-    *job = (struct job){
-        .pid = pid, .conn = conn, .deadline_ms = box->now.mono_ms + 1000ull * seconds, .done = done};
+    }
+    *job = (struct job){.pid = pid,
+                        .conn = conn,
+                        .deadline_ms = box->now.mono_ms + 1000ull * seconds,
+                        .done = done,
+                        .why = why};
     return true;
+}
+
+/* NULL when it was good. What the job left is text for a console, whatever the job was. */
+static const char *error_of(const struct job *job, int status)
+{
+    bool by_itself = WIFEXITED(status);
+    if (by_itself && WEXITSTATUS(status) == 0)
+        return NULL;
+    if (!by_itself)
+        return "it took too long and was stopped; see show log";
+    job->why[JOB_WHY - 1] = 0;
+    return job->why[0] != 0 ? job->why : "it did not work";
 }
 
 bool job_ended(struct box *box, pid_t pid, int status)
@@ -77,13 +95,14 @@ bool job_ended(struct box *box, pid_t pid, int status)
         struct job *job = &box->jobs[i];
         if (job->pid != pid)
             continue;
-        bool good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
         struct job ended = *job;
+        const char *error = error_of(&ended, status);
         job->pid = 0;
         if (ended.done != NULL)
-            ended.done(box, good);
+            ended.done(box, error == NULL);
         if (ended.conn >= 0)
-            init_control_job_ended(box, ended.conn, good, WIFEXITED(status));
+            init_control_job_ended(box, ended.conn, error);
+        munmap(ended.why, JOB_WHY);
         return true;
     }
     return false;

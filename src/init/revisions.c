@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "base/text.h"
 #include "init/box.h"
 #include "init/files.h"
@@ -102,6 +103,22 @@ uint32_t revision_newest(uint32_t from)
     }
 }
 
+uint32_t revision_newest_of_all(void)
+{
+    static const char prefix[] = "revision-";
+    struct folder folder;
+    const char *name;
+    uint64_t number, newest = 0;
+    folder_open(&folder, REVISION_FOLDER);
+    while ((name = folder_next(&folder)) != NULL)
+        if (strncmp(name, prefix, sizeof prefix - 1) == 0 &&
+            number_read(span_of_text(name + sizeof prefix - 1), 999999, &number) == STATUS_OK &&
+            number > newest)
+            newest = number;
+    folder_close(&folder);
+    return (uint32_t)newest;
+}
+
 uint32_t revision_store(struct span text, const char *note, int64_t now_s, char *why, size_t cap)
 {
     char whole[CONFIG_BYTES + 512], path[REVISION_PATH], when[TIME_TEXT + 1];
@@ -111,10 +128,8 @@ uint32_t revision_store(struct span text, const char *note, int64_t now_s, char 
         snprintf(why, cap, "%s: %s", REVISION_FOLDER, strerror(errno));
         return 0;
     }
-    if (revision_current(&current) != STATUS_OK) {
-        snprintf(why, cap, "%s/current cannot be read", REVISION_FOLDER);
-        return 0;
-    }
+    if (revision_current(&current) != STATUS_OK)
+        current = revision_newest_of_all(); /* keeping the new one repairs the number */
     uint32_t number = revision_newest(current) + 1;
     time_write(now_s, when);
     buf_print(&out, "# revision %u %s %.*s\n", number, when, NOTE_MAX, note);

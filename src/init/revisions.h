@@ -28,6 +28,8 @@ MUST_USE bool revision_keep(uint32_t number, char *why, size_t cap);
 
 /* The newest that is stored, from one that is on. */
 uint32_t revision_newest(uint32_t from);
+/* The newest in the folder, when it cannot be told which one is in force; 0: there is none. */
+uint32_t revision_newest_of_all(void);
 
 /* A line each, newest first: number, time, note; the one in force is marked. */
 void revision_list(uint32_t in_force, struct buf *out);

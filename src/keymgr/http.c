@@ -37,6 +37,7 @@ struct http_slot {
     char text[HEADERS_MAX - 1][HEADER_ROOM];
     char token[TOKEN_MAX + HEADER_ROOM];
     char url[HTTP_URL_MAX];
+    bool stale; /* the handle begins anew before its next call */
     char error[CURL_ERROR_SIZE];
     size_t body_len, answer_len;
     uint8_t body[HTTP_BODY_MAX];
@@ -45,6 +46,7 @@ struct http_slot {
 
 struct http {
     CURLM *multi;
+    struct http_settings settings;
     size_t running;
     bool begun;                 /* a call since the last turn */
     const struct pollfd *watch; /* of the last http_poll, filled by poll(2) since */
@@ -189,8 +191,19 @@ static bool open_multi(struct http *h)
            curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING) == CURLM_OK;
 }
 
+/*
+ * A handle keeps the name servers of its first lookup for ever. One that did not get an address begins anew, since
+ * the machine may have got others since: on an appliance they come with a lease, after the server's start.
+ */
+static void renew_slot(struct http *h, struct http_slot *s)
+{
+    curl_easy_cleanup(s->easy);
+    s->stale = !prepare_slot(s, &h->settings);
+}
+
 bool http_open(struct http *h, const struct http_settings *settings)
 {
+    h->settings = *settings;
     http_memory_begin(h->memory, sizeof h->memory);
     if (ares_library_init_mem(ARES_LIB_INIT_ALL, http_memory_alloc, http_memory_free, http_memory_realloc) !=
             ARES_SUCCESS ||
@@ -265,6 +278,10 @@ bool http_begin(struct http *h, size_t slot, const struct http_request *q)
         wipe(s->token, sizeof s->token);
         return false;
     }
+    if (s->stale)
+        renew_slot(h, s);
+    if (s->easy == NULL || s->stale)
+        return false;
     s->piece = q->piece;
     s->self = q->self;
     s->too_large = false;
@@ -387,6 +404,8 @@ void http_free(struct http *h, size_t slot)
     wipe(s->token, sizeof s->token);
     s->body_len = s->answer_len = 0;
     s->phase = SLOT_FREE;
+    if (s->stale && s->easy != NULL && h->multi != NULL)
+        renew_slot(h, s);
 }
 
 void http_forget(struct http *h)
@@ -432,6 +451,9 @@ void http_turn(struct http *h, struct clock now)
             continue;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &s);
         curl_multi_remove_handle(h->multi, message->easy_handle);
+        curl_off_t lookup = 0;
+        curl_easy_getinfo(s->easy, CURLINFO_NAMELOOKUP_TIME_T, &lookup);
+        s->stale = code != CURLE_OK && lookup == 0;
         s->code = code;
         s->phase = SLOT_ENDED;
         h->running--;

@@ -24,6 +24,7 @@
 #include "server/loop.h"
 #include "server/sandbox.h"
 #include "server/status.h"
+#include "server/text.h"
 
 #define CONFIG_BYTES 65536
 #define BACKLOG      512
@@ -173,6 +174,7 @@ static bool take_memory(struct server *s, char *why, size_t cap)
     /* The stack and this struct hold secrets for moments; program text is locked so that serving never waits
      * for a disk. */
     s->memory_locked = s->memory_locked && mlockall(MCL_CURRENT) == 0;
+    text_unlock_others();
     if (!s->memory_locked && required) {
         snprintf(why, cap,
                  "%zu bytes of memory cannot be locked; raise the limit (ulimit -l) or set memory lock "

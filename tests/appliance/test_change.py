@@ -65,8 +65,11 @@ class Change(unittest.TestCase):
             self.assertIn("no revision is on trial", console.refused("confirm"))
             console.set("interface uplink address 10.0.2.15/24", "interface uplink gateway 192.0.2.1")
             bad = console.refused("check")
-            self.assertRegex(bad, r"line \d+: .*gateway")
+            self.assertIn("interface uplink gateway: it is not inside the network", bad)
             self.assertEqual(console.refused("commit"), bad)
+            console.run("discard")
+            console.set("keymanager type keyprotect")
+            self.assertIn("keymanager", console.refused("commit"))
             console.run("discard")
         with box.Box(machine.disk) as machine:
             console = machine.console

@@ -81,9 +81,10 @@ class FakeInit:
                 if "keymanager" not in line and "listen" not in line:
                     file.write(line + "\n")
             file.write(f"set state folder {state}\nset server listen 127.0.0.1:{self.port}\nset memory lock best-effort\n")
-        with open(os.path.join(self.folder, "serve.log"), "ab") as log:
-            self.server = subprocess.Popen([self.binary, "serve", "--config", config], stderr=log)
-        for _ in range(300):
+        for _ in range(600):
+            if self.server is None or self.server.poll() is not None:  # as process 1 does
+                with open(os.path.join(self.folder, "serve.log"), "ab") as log:
+                    self.server = subprocess.Popen([self.binary, "serve", "--config", config], stderr=log)
             done = subprocess.run([self.binary, "console", "--socket", self.serve_socket, "show", "state"],
                                   capture_output=True, check=False)
             if done.returncode == 0 and b"READY" in done.stdout:

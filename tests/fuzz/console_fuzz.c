@@ -112,6 +112,18 @@ static void count_line(void *to, struct span text)
     *(size_t *)to += text.len;
 }
 
+static void read_base(const struct buf *text)
+{
+    candidate_base_begin(&candidate);
+    for (size_t at = 0; at < text->len;) {
+        const uint8_t *end = memchr(text->ptr + at, '\n', text->len - at);
+        size_t n = (size_t)(end - text->ptr) - at;
+        candidate_base_line(&candidate, span_of(text->ptr + at, n));
+        at += n + 1;
+    }
+    candidate_base_end(&candidate, false);
+}
+
 static void take_lines(const uint8_t *data, size_t len)
 {
     struct box_state state;
@@ -133,17 +145,17 @@ static void take_lines(const uint8_t *data, size_t len)
         at += one.len + 1;
     }
     candidate_changes(&candidate, count_line, &shown);
-    candidate_write(&candidate, &out);
-    need(!out.full, "a candidate does not fit");
-    /* What is written is the same when it is read again. */
-    candidate_base_begin(&candidate);
-    for (size_t at = 0; at < out.len;) {
-        size_t n = (size_t)((char *)memchr(text + at, '\n', out.len - at) - text) - at;
-        candidate_base_line(&candidate, span_of(text + at, n));
-        at += n + 1;
-    }
     candidate.clients_len = 0;
-    need(candidate.unknown == 0 && !candidate_is_changed(&candidate), "a candidate changes");
+    /* What is written is the same when it is read again; the first time blanks in lists may go. */
+    for (int pass = 0; pass < 2; pass++) {
+        out.len = 0;
+        candidate_write(&candidate, &out);
+        need(!out.full, "a candidate does not fit");
+        read_base(&out);
+        need(candidate.unknown == 0, "a written line is not read again");
+        need(pass == 0 || !candidate_is_changed(&candidate), "a candidate changes");
+        candidate_discard(&candidate);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
