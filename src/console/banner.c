@@ -27,6 +27,14 @@ static void print_word(struct session *s, const char *what, const char *text)
         term_print(&s->term, "  %-15s %s\n", what, text);
 }
 
+/* As many rows as it takes. */
+static void print_fault(struct session *s, const char *text)
+{
+    char line[STATE_TEXT + 20];
+    int n = snprintf(line, sizeof line, "  %-15s %s", "Fault", text);
+    term_line(&s->term, span_of(line, n > 0 ? (size_t)n : 0));
+}
+
 static void print_state(struct session *s)
 {
     const struct box_state *b = &s->state;
@@ -38,6 +46,8 @@ static void print_state(struct session *s)
         print_word(s, "State", "LOCKED: no keys are served until somebody logs in here");
     else if (b->serving[0] != 0)
         print_word(s, "State", b->serving);
+    else if (b->starting)
+        print_word(s, "State", "the server is starting");
     else
         print_word(s, "State", "the server does not answer; it is being restarted");
 }
@@ -57,7 +67,7 @@ void banner_print(struct session *s, bool detailed)
     print_word(s, "Clock", b->clock);
     print_state(s);
     for (size_t i = 0; i < b->fault_count; i++)
-        print_word(s, "Fault", b->faults[i]);
+        print_fault(s, b->faults[i]);
     if (b->configured && !b->locked)
         commands_print_thumbprints(s);
     if (b->banner[0] != 0)

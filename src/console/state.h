@@ -9,7 +9,7 @@
 #define STATE_PORTS     8
 #define STATE_ADDRESSES 8
 #define STATE_FAULTS    4
-#define STATE_TEXT      120
+#define STATE_TEXT      168 /* init's longest fault */
 
 struct state_port {
     char name[20], mac[20];
@@ -31,6 +31,7 @@ struct box_state {
     char addresses[STATE_ADDRESSES][STATE_TEXT];
     char tpm[STATE_TEXT], random[STATE_TEXT], clock[STATE_TEXT], banner[STATE_TEXT];
     char faults[STATE_FAULTS][STATE_TEXT];
+    bool starting;    /* the server has not answered process 1 since its start */
     char serving[24]; /* READY, GRACE ... of serve; "" when it does not answer */
 };
 

@@ -143,8 +143,10 @@ void commit_done(struct box *box, bool good)
         box_fault(box, FAULT_CONFIG, why);
         return;
     }
-    if (box->trial_minutes == 0)
+    if (box->trial_minutes == 0) {
+        box_fault(box, FAULT_CONFIG, NULL); /* what was damaged is replaced */
         return;
+    }
     box->previous = before;
     box->trial_ms = box->now.mono_ms + 60000ull * box->trial_minutes;
 }

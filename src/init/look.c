@@ -39,7 +39,8 @@ const char *look_state(struct box *box, const struct span *words, size_t count, 
               box->serial);
     buf_print(out, "configured %s\nlocked %s\n", set_up ? "yes" : "no",
               box->phase == PHASE_LOCKED ? "yes" : "no");
-    buf_print(out, "serve %s\n", box->health.state[0] != 0 ? box->health.state : "-");
+    bool starting = box->phase == PHASE_SERVING && box->serve.failures == 0 && box->health.answered_ms == 0;
+    buf_print(out, "serve %s\n", box->health.state[0] != 0 ? box->health.state : starting ? "starting" : "-");
     buf_print(out, "revision %u\ntrial %llu\n", box->revision,
               (unsigned long long)(box->trial_ms == 0 ? 0 : seconds_until(box, box->trial_ms)));
     net_write_state(&box->net, out);

@@ -132,7 +132,10 @@ void net_write_state(const struct net *n, struct buf *out)
         uint32_t speed = p->link ? netif_speed(p->name) : 0;
         buf_print(out, "port %s ", p->name);
         add_mac(out, p->mac);
-        buf_print(out, p->link ? " up %u\n" : " down %u\n", speed);
+        buf_add_text(out, p->link ? " up" : " down");
+        if (speed != 0)
+            buf_print(out, " %u Mbit/s", speed);
+        buf_add_text(out, "\n");
     }
     for (size_t i = 0; i < n->address_count; i++) {
         const struct netif_address *a = &n->addresses[i];

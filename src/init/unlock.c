@@ -199,8 +199,14 @@ static bool open_with(struct box *box, struct span passphrase, const struct job_
 {
     struct seal_slots slots;
     uint8_t key[SEAL_KEY_BYTES];
-    if (init_has_key(box) || !load_slots(&slots, why, cap))
-        return init_has_key(box);
+    if (init_has_key(box))
+        return true;
+    if (!load_slots(&slots, why, cap)) {
+        dprintf(call->out,
+                "The box stays locked: %s.\nSave what there is (config export), then log in as reset.\n",
+                why);
+        return true;
+    }
     enum status status = seal_open_passphrase(&slots, passphrase, key);
     bool good = status == STATUS_OK && unlock_put_key(box, key, why, cap);
     if (status != STATUS_OK)

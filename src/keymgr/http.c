@@ -192,8 +192,9 @@ static bool open_multi(struct http *h)
 }
 
 /*
- * A handle keeps the name servers of its first lookup for ever. One that did not get an address begins anew, since
- * the machine may have got others since: on an appliance they come with a lease, after the server's start.
+ * A handle keeps the name servers of its first lookup for ever. One that did not get an address begins anew,
+ * since the machine may have got others since: on an appliance they come with a lease, after the server's
+ * start.
  */
 static void renew_slot(struct http *h, struct http_slot *s)
 {

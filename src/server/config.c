@@ -369,9 +369,12 @@ void config_show(const struct config *config, const struct setting *s, struct bu
     }
 }
 
+/* Where the appliance's settings begin in the struct. */
+#define APPLIANCE AT(uplink_mac)
+
 bool config_serves_alike(const struct config *a, const struct config *b)
 {
-    return memcmp(a, b, AT(uplink_mac)) == 0; /* behind it there are only the appliance's */
+    return memcmp(a, b, APPLIANCE) == 0;
 }
 
 void config_write_table(struct buf *out)

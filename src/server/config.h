@@ -108,7 +108,8 @@ MUST_USE bool config_set(struct config *config, const struct span *words, size_t
 /* The value of a setting as it would be typed. */
 void config_show(const struct config *config, const struct setting *setting, struct buf *out);
 
-/* Whether a server that runs on `a` has to be started anew for `b`: settings of the appliance alone do not count. */
+/* Whether a server that runs on `a` has to be started anew for `b`: settings of the appliance alone do not
+ * count. */
 bool config_serves_alike(const struct config *a, const struct config *b);
 
 /* The table of all settings in Markdown, for the README. */

@@ -132,6 +132,8 @@ void control_begin(struct server *s, struct control_conn *c, struct span line)
         c->result = do_show(s, c, words, count);
     else if (control_word_is(words[0], "client"))
         c->result = control_client(s, c, words, count);
+    else if (control_word_is(words[0], "clients") && count == 2 && control_word_is(words[1], "export"))
+        c->command = CONTROL_EXPORT_CLIENTS, c->cursor = 0, c->result = NULL;
     else if (control_word_is(words[0], "user"))
         c->result = do_user(s, c, words, count);
     else if (control_word_is(words[0], "cache") && count == 2 && control_word_is(words[1], "erase"))
@@ -186,6 +188,25 @@ static void step_list(struct server *s, struct control_conn *c,
         more = write(s, c->cursor++, &out);
     c->out_len = out.len;
     if (!more)
+        control_end(c);
+}
+
+/* Clients and authorities as `set` lines, for another box. Users stay: what is behind their passwords is no
+ * one else's. */
+static void step_export(struct server *s, struct control_conn *c)
+{
+    struct buf out = control_answer(c);
+    if (c->out_len != 0)
+        return;
+    while (out.len == 0 && c->cursor < CLIENTS_MAX + AUTHORITIES_MAX) {
+        clients_write_entry(s->clients, c->cursor++, &out);
+        const uint8_t *line = c->cursor == 1 ? memchr(out.ptr, '\n', out.len) : NULL;
+        size_t head = line == NULL ? 0 : (size_t)(line - out.ptr) + 1; /* the file's own words */
+        memmove(out.ptr, out.ptr + head, out.len - head);
+        out.len -= head;
+    }
+    c->out_len = out.len;
+    if (out.len == 0)
         control_end(c);
 }
 
@@ -257,6 +278,8 @@ void control_step(struct server *s, struct control_conn *c)
         step_keys(s, c);
     else if (c->command == CONTROL_LIST_CLIENTS)
         step_list(s, c, status_write_client);
+    else if (c->command == CONTROL_EXPORT_CLIENTS)
+        step_export(s, c);
     else if (c->command == CONTROL_LIST_SETTINGS)
         step_list(s, c, write_setting);
     else if (c->command == CONTROL_LIST_CERTIFICATES)

@@ -3,6 +3,7 @@
 
 import atexit
 import contextlib
+import io
 import json
 import os
 import re
@@ -96,6 +97,7 @@ class Console:
         self._socket = connect_unix(path)
         self._tty = fdpexpect.fdspawn(self._socket, timeout=PATIENCE, encoding="utf-8", codec_errors="replace")
         self._tty.delaybeforesend = None
+        self.transcript = self._tty.logfile_read = io.StringIO()
 
     def expect(self, pattern, seconds=PATIENCE):
         """Wait for a pattern; what came before it, and the found text, in one."""
@@ -181,6 +183,8 @@ class Console:
 class Box:
     """One machine. It runs from its making to power_cut(), or to the end of a `with`."""
 
+    _second = None  # the line ttyS1, once it is used
+
     def __init__(self, disk, *more, network="user", clock=None, stick=None, mac="52:54:00:00:00:01"):
         """`more`: further words for QEMU. `network`: "user", or a -netdev without its id. `clock`: for -rtc base=."""
         self.disk = disk
@@ -197,8 +201,7 @@ class Box:
                  "-netdev", network + ",id=net", "-device", "virtio-net-pci,netdev=net,id=card,romfile=,mac=" + mac,
                  "-device", "virtio-rng-pci", "-qmp", "unix:%s,server=on,wait=off" % self._path("qmp")]
         for line in ("ttyS0", "ttyS1"):
-            words += ["-chardev", "socket,id=%s,path=%s,server=on,wait=off,logfile=%s"
-                      % (line, self._path(line), self._path(line + ".log")), "-serial", "chardev:" + line]
+            words += ["-chardev", "socket,id=%s,path=%s,server=on,wait=off" % (line, self._path(line)), "-serial", "chardev:" + line]
         if clock is not None:
             words += ["-rtc", "base=" + clock]
         if stick is not None:
@@ -221,9 +224,10 @@ class Box:
         return self
 
     def __exit__(self, kind, *_):
+        trouble = self.trouble() if kind is not None else ""
         self.power_cut()
-        if kind is not None:
-            print(self.trouble(), flush=True)
+        if trouble:
+            print(trouble, flush=True)
         elif PASSPHRASE in self.serial_log():
             raise AssertionError("a serial line has shown the passphrase")
 
@@ -239,23 +243,21 @@ class Box:
     def second_console(self):
         """The line ttyS1 of a box that was set up, at its login prompt."""
         line = Console(self._path("ttyS1"))
+        self._second = line
         line.say("x", "there are no user names")
         line.expect(LOGIN)
         return line
 
     def serial_log(self):
-        """All that the serial lines have said."""
-        text = ""
-        for name in ("ttyS0.log", "ttyS1.log"):
-            with open(self._path(name), encoding="utf-8", errors="replace") as file:
-                text += file.read()
-        return text
+        """All that was read from the serial lines."""
+        return "\n".join(line.transcript.getvalue() for line in (self.console, self._second) if line is not None)
 
     def trouble(self):
         """What helps to find out why a test failed."""
         with open(self._path("qemu.log"), encoding="utf-8", errors="replace") as file:
             said = file.read()
-        return "---- serial lines ----\n%s\n---- QEMU ----\n%s----" % (self.serial_log()[-12000:].replace("\r", ""), said)
+        return "---- serial lines ----\n%s\n---- QEMU: %s\n%s----" % (
+            self.serial_log()[-12000:].replace("\r", ""), self._process.poll(), said)
 
     # ---- the monitor ----
 

@@ -50,9 +50,17 @@ class Stage:
         return copy(self.image)
 
     def check_keys(self, machine):
-        """The key that was made in the beginning is served."""
-        with client.Connection(machine, vcenter(), timeout=box.LONG) as kmip:
-            assert kmip.get(self.uid) == self.material, "another key"
+        """The key that was made in the beginning is served, by a server that may be starting."""
+        end = time.monotonic() + box.PATIENCE
+        while True:
+            try:
+                with client.Connection(machine, vcenter(), timeout=box.LONG) as connection:
+                    assert connection.get(self.uid) == self.material, "another key"
+                return
+            except (client.Closed, OSError):
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.3)
 
 
 def set_up_by_script(console, *settings, passphrase=box.PASSPHRASE):
@@ -79,19 +87,6 @@ def kmip(machine):
     return client.Connection(machine, vcenter(), timeout=box.LONG)
 
 
-def wait_for_keys(first, machine):
-    """Wait until the key of the beginning is served: the server may be starting."""
-    end = time.monotonic() + box.PATIENCE
-    while True:
-        try:
-            first.check_keys(machine)
-            return
-        except (client.Closed, OSError):
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.3)
-
-
 def wait_for_banner(machine, text, prompt=box.LOGIN):
     """Ask for the state until it has this text. The last answer, without line ends and indents."""
     end = time.monotonic() + box.PATIENCE
@@ -102,6 +97,16 @@ def wait_for_banner(machine, text, prompt=box.LOGIN):
         if time.monotonic() > end:
             raise AssertionError("the state never said: " + text)
         time.sleep(0.5)
+
+
+def wait_until_set_up(machine):
+    """Until a seed has set it up; at its login prompt."""
+    machine.console.expect(box.FIRST_SCREEN)
+    end = time.monotonic() + box.LONG
+    while box.LOGIN not in machine.console.say("s", box.LOGIN + "|" + box.FIRST_SCREEN):
+        if time.monotonic() > end:
+            raise AssertionError("the seed was not taken")
+        time.sleep(1)
 
 
 def wait_out(console):

@@ -67,7 +67,7 @@ class Clients(unittest.TestCase):
             console.login()
             machine.wait_for_port()
             self.assertTrue(client.refused(machine, stranger))
-            notice = console.expect(r"client accept [0-9a-f]+")
+            notice = console.expect(r"client accept [0-9a-f]+\r\nkms1> ")
             print_of = re.search(r"client accept ([0-9a-f]+)", notice).group(1)
             self.assertTrue(stranger.sha256.startswith(print_of), print_of)
             console.say("show refused", "kms1> ")

@@ -93,7 +93,7 @@ class Change(unittest.TestCase):
                 machine.console.set("server connections 32", "server name kms2")
                 machine.console.run("commit")
                 self.assertTrue(kmip.ended())
-            stage.wait_for_keys(first, machine)
+            first.check_keys(machine)
             self.assertIn("kms2", machine.console.run("show config"))
             with self.assertRaises(client.Closed):
                 client.Connection(machine, None).one(client.QUERY)

@@ -23,7 +23,7 @@ class Seed(unittest.TestCase):
 
     def check_set_up(self, machine, volume):
         """It serves, and the result says with which certificates; the secret is gone."""
-        machine.console.expect(box.LOGIN, box.LONG)
+        stage.wait_until_set_up(machine)
         machine.wait_for_port()
         stage.create_key(machine)
         prints = [machine.thumbprints(cipher) for cipher in ("aRSA", "aECDSA")]
@@ -75,7 +75,7 @@ class Seed(unittest.TestCase):
         for name, text in seed().items():
             stage.put(volume, "holdfast/" + name, text)
         with box.Box(disk) as machine:
-            machine.console.expect(box.LOGIN, box.LONG)
+            stage.wait_until_set_up(machine)
             machine.wait_for_port()
             stage.create_key(machine)
         self.assertIn("set up", stage.get(volume, "holdfast/" + RESULT))

@@ -70,9 +70,13 @@ def box_version():
     return dict(line.split("=", 1) for line in text.splitlines())["version"]
 
 
-def uki(version, binary=None, epoch=None):
-    """The path of a unified kernel image with these differences to the one of the build."""
-    path = box.file_name("holdfast.efi")
+def initramfs_with(binary):
+    """The path of an initramfs with another program."""
+    return _initramfs(box_version(), binary, None)
+
+
+def _initramfs(version, binary, epoch):
+    path = box.file_name("zst")
     folder = os.path.dirname(path)
     root, rows = os.path.join(folder, "root"), []
     for name, mode, device, data in entries(initramfs()):
@@ -93,12 +97,20 @@ def uki(version, binary=None, epoch=None):
             file.write(data)
     with open(folder + "/list", "w", encoding="ascii") as file:
         file.writelines(rows)
+    subprocess.run([TOOLS + "/initramfs", folder + "/list", root, folder + "/cpio", folder + "/listing"], check=True)
+    subprocess.run(["zstd", "-q", "-3", folder + "/cpio", "-o", path], check=True)
+    return path
+
+
+def uki(version, binary=None, epoch=None):
+    """The path of a unified kernel image with these differences to the one of the build."""
+    path = box.file_name("holdfast.efi")
+    folder = os.path.dirname(path)
+    initrd = _initramfs(version, binary, epoch)
     with open(folder + "/osrel", "w", encoding="ascii") as file:
         file.write('ID=holdfast\nPRETTY_NAME="Holdfast %s"\n' % version)
-    subprocess.run([TOOLS + "/initramfs", folder + "/list", root, folder + "/cpio", folder + "/listing"], check=True)
-    subprocess.run(["zstd", "-q", "-3", folder + "/cpio", "-o", folder + "/zst"], check=True)
     subprocess.run([TOOLS + "/uki", STUB, path, ".osrel=" + folder + "/osrel", ".cmdline=" + box.part("cmdline"),
-                    ".initrd=" + folder + "/zst", ".linux=" + box.part("kernel")], check=True)
+                    ".initrd=" + initrd, ".linux=" + box.part("kernel")], check=True)
     return path
 
 

@@ -5,6 +5,7 @@ import os
 import random
 import sys
 import threading
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "integration"))
@@ -12,6 +13,19 @@ sys.path.insert(0, os.path.join(HERE, "..", "integration"))
 import client  # noqa: E402  pylint: disable=wrong-import-position
 
 GONE = "gone"
+PATIENCE = 120    # seconds
+
+
+def connect(server, identity):
+    """A connection to a server that may be starting."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return client.Connection(server, identity, timeout=10)
+        except (client.Closed, OSError) as error:
+            if time.monotonic() > end:
+                raise AssertionError("the server does not answer: %s" % error) from error
+            time.sleep(0.1)
 
 
 class Load:
@@ -43,7 +57,8 @@ class Load:
 
     def _run(self):
         try:
-            with client.Connection(self.server, self.identity, timeout=60) as connection:
+            with connect(self.server, self.identity) as connection:
+                connection.tls.settimeout(PATIENCE)
                 while not self._stop.is_set():
                     self._one(connection)
                     self.count += 1
@@ -81,7 +96,8 @@ class Load:
 def check(server, identity, known, sample):
     """Ask for the keys of the sample; what is wrong, as lines."""
     wrong = []
-    with client.Connection(server, identity, timeout=60) as connection:
+    with connect(server, identity) as connection:
+        connection.tls.settimeout(PATIENCE)
         for uid in sample:
             material = known[uid]
             answer = connection.one(client.GET, client.uid_field(uid))

@@ -28,7 +28,7 @@ class Tpm:
     def copy(self):
         """The same TPM for another machine."""
         folder = box.file_name("tpm")
-        shutil.copytree(self.folder, folder)
+        shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("ctrl", ".lock"))
         return Tpm(folder)
 
     def start(self):
@@ -65,7 +65,7 @@ class Machine(box.Box):
 
     # pylint: disable=super-init-not-called,too-many-arguments
     def __init__(self, disk, firmware=None, tpm=None, stick=None, smp=1, network="restrict=on,", more=(),
-                 stays_off=False):
+                 initrd=None, stays_off=False):
         """disk: words of QEMU's command line. firmware: a file that keeps its variables; without it the kernel is
         started directly. stays_off: the first restart ends the machine."""
         self._home = tempfile.mkdtemp(dir=os.path.dirname(box.file_name("home")))
@@ -79,7 +79,7 @@ class Machine(box.Box):
                  % (self._path("ttyS0"), self._path("ttyS0.log")), "-serial", "chardev:ttyS0"]
         if firmware is None:
             with open(box.part("cmdline"), encoding="ascii") as file:
-                words += ["-kernel", box.part("kernel"), "-initrd", box.part("initramfs.zst"), "-append", file.read()]
+                words += ["-kernel", box.part("kernel"), "-initrd", initrd or box.part("initramfs.zst"), "-append", file.read()]
         else:
             words += ["-drive", "if=pflash,format=raw,readonly=on,file=" + FIRMWARE,
                       "-drive", "if=pflash,format=raw,file=" + firmware]

@@ -38,7 +38,7 @@ class Cuts:
         """Set up a box."""
         with self.boot() as run:
             stage.set_up_by_script(run.console)
-            run.wait_for_port(box.LONG)
+            load.connect(run, self.identity).close()
         self.disk.cut()
 
     def check(self, run, everything):
@@ -61,7 +61,8 @@ class Cuts:
         """A cut at any time, or just before something is flushed."""
         before = set(self.known)
         with self.boot() as run:
-            self.times.append(run.wait_for_port(box.LONG))
+            load.connect(run, self.identity).close()
+            self.times.append(run.seconds())
             text = self.check(run, number % ALL == 0)
             running = load.Load(run, self.identity, self.known).start()
             at_flush = self.dice.random() < 0.6
@@ -86,7 +87,6 @@ class Cuts:
     def end(self):
         """All keys once more, and the box's own view."""
         with self.boot() as run:
-            run.wait_for_port(box.LONG)
             say("at the end: %s" % self.check(run, True))
             run.console.script_login()
             run.console.run("test serving", seconds=box.LONG)

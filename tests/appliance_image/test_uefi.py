@@ -103,7 +103,7 @@ class Disk(unittest.TestCase):
             run.console.script()
             run.console.set("server name kms1", "unlock tpm", "keymanager type keyprotect", "keymanager region eu-de",
                             "keymanager instance 5a8f0f7e-0a3c-4d1b-9a77-3d2c1b0a9f8e",
-                            "keymanager rootkey 7e1c0a55-4a1b-4b8e-8f3c-2d0b6f1e9c11")
+                            "keymanager root-key 7e1c0a55-4a1b-4b8e-8f3c-2d0b6f1e9c11")
             run.console.run("secret passphrase", box.PASSPHRASE)
             run.console.run("secret apikey", API_KEY)
             recovery = run.console.run("setup", seconds=box.LONG).split("RECOVERY ")[1].split("\n")[0]

@@ -6,6 +6,7 @@ import threading
 
 import machine
 import box
+import load
 import stage
 
 _lock = threading.Lock()
@@ -30,7 +31,7 @@ class Sealed:
 
     def check_key(self, run):
         """The key of the beginning is served."""
-        with stage.kmip(run) as connection:
+        with load.connect(run, stage.vcenter()) as connection:
             assert connection.get(self.key[0]) == self.key[1], "another key"
 
 
