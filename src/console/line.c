@@ -159,6 +159,8 @@ static bool is_idle(struct line *l)
         l->how->tick(l->how->context);
         come_back(l);
     }
+    if (l->how->is_over != NULL && l->len == 0 && l->how->is_over(l->how->context))
+        return true;
     return l->how->idle_s != 0 && clock_read().mono_ms - l->term->last_byte_ms >= 1000ull * l->how->idle_s;
 }
 

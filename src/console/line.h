@@ -40,6 +40,8 @@ struct line_how {
     bool (*complete)(void *context, struct span text, struct buf *more);
     /* Called every LINE_TICK_MS. Calls line_aside before it prints. */
     void (*tick)(void *context);
+    /* Asked every LINE_TICK_MS: true ends the question as LINE_IDLE, since what it asks is over. */
+    bool (*is_over)(void *context);
 };
 
 struct line {

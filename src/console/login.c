@@ -110,8 +110,8 @@ static bool entry(struct session *s)
                          "Nothing is changed until the last step. You can stop and come back.\n\n");
     if (s->wizard.begun)
         term_print(&s->term, "Answers of an earlier start are kept; it goes on where it stopped.\n");
-    enum line_end end =
-        session_question(s, "Press Enter to start, or type ? for other ways (USB stick, pasted file): ");
+    enum line_end end = session_first_question(
+        s, "Press Enter to start, or type ? for other ways (USB stick, pasted file): ");
     if (end == LINE_IDLE)
         term_print(&s->term, "\n");
     if (end != LINE_ENTERED)
@@ -133,7 +133,7 @@ static bool entry(struct session *s)
 
 static bool log_in_or(struct session *s)
 {
-    enum line_end end = session_question(s, "\nEnter logs in; s status, recover, reset: ");
+    enum line_end end = session_first_question(s, "\nEnter logs in; s status, recover, reset: ");
     if (end == LINE_IDLE)
         term_print(&s->term, "\n");
     if (end != LINE_ENTERED)

@@ -189,6 +189,22 @@ enum line_end session_question(struct session *s, const char *prompt)
     return line_read(&s->line, &how);
 }
 
+/* The box was set up, locked or opened by somebody else: a seed, another console. */
+static bool has_changed(void *context)
+{
+    struct session *s = context;
+    bool configured = s->state.configured, locked = s->state.locked;
+    session_refresh(s);
+    return s->state.answered && (s->state.configured != configured || s->state.locked != locked);
+}
+
+enum line_end session_first_question(struct session *s, const char *prompt)
+{
+    struct line_how how = {
+        .prompt = prompt, .plain = true, .idle_s = session_idle(s), .context = s, .is_over = has_changed};
+    return line_read(&s->line, &how);
+}
+
 bool session_confirm(struct session *s, const char *question)
 {
     char prompt[200];
@@ -286,8 +302,8 @@ static void take_line(struct session *s)
     char copy[CONTROL_LINE];
     memcpy(copy, s->line.text, s->line.len);
     if (commands_hold_secret(line))
-        term_print(&s->term,
-                   "  A secret is never an argument: it was shown here, so change it where it is from.\n");
+        term_print(&s->term, "  A secret is never an argument: it was shown here, so change it where\n"
+                             "  it is from.\n");
     else
         line_remember(&s->line);
     run_shown(s, span_of(copy, line.len));

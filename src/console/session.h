@@ -60,6 +60,8 @@ unsigned session_idle(const struct session *session);
 bool session_confirm(struct session *session, const char *question);
 /* A line in answer to a question, in session->line. */
 enum line_end session_question(struct session *session, const char *prompt);
+/* The same, which ends as LINE_IDLE when the box was set up, locked or opened meanwhile. */
+enum line_end session_first_question(struct session *s, const char *prompt);
 
 /* Asks both for their state. */
 void session_refresh(struct session *session);

@@ -114,6 +114,7 @@ struct box {
     uint64_t trial_ms;      /* when it goes back; 0: nothing is on trial */
     uint64_t login_ms;      /* the next login is taken from then on */
     uint32_t login_failures;
+    bool login_busy; /* one is under way: guesses come one after the other, from however many consoles */
     struct net net;
     struct timekeeper time;
     uint64_t applied_ms; /* when the network's settings came into force */
@@ -121,7 +122,7 @@ struct box {
     struct child serve;
     struct health health;
     struct console_line consoles[CONSOLES_MAX];
-    struct job jobs[INIT_CONNS + 3]; /* the last three are the box's own */
+    struct job jobs[INIT_CONNS + 4]; /* the last four are the box's own */
     struct init_conn conns[INIT_CONNS];
     char faults[FAULTS_MAX][FAULT_TEXT];
     char name[PATH_MAX_BYTES], board[64], version[32], serial[16], architecture[16];

@@ -135,7 +135,13 @@ static const char *missing(const struct box *box, enum command_need need)
 /* Wrong passphrases are answered slower and slower; nobody is locked out for good. */
 static bool is_too_early(const struct box *box, const struct command *c, char *why, size_t cap)
 {
-    if ((c->run != login_job && c->run != recover_job) || box->now.mono_ms >= box->login_ms)
+    if (c->run != login_job && c->run != recover_job)
+        return false;
+    if (box->login_busy) {
+        snprintf(why, cap, "somebody else logs in at this moment: wait 1 s");
+        return true;
+    }
+    if (box->now.mono_ms >= box->login_ms)
         return false;
     snprintf(why, cap, "wait %llu s", (unsigned long long)((box->login_ms - box->now.mono_ms + 999) / 1000));
     return true;
@@ -161,8 +167,10 @@ void command_begin(struct box *box, int i, struct span line, struct span body)
             error = try_network_begin(box, body);
         if (c->run == commit_job)
             box->trial_minutes = commit_minutes(words, count);
-        if (error == NULL && job_start(box, i, c->run, &call, c->seconds, c->done))
+        if (error == NULL && job_start(box, i, c->run, &call, c->seconds, c->done)) {
+            box->login_busy = box->login_busy || c->done == login_done;
             return;
+        }
         error = error != NULL ? error : "the box is too busy; try again";
     }
     init_control_end(conn, error);

@@ -147,10 +147,10 @@ static void read_in(struct init_conn *c)
 static void send_out(struct init_conn *c)
 {
     ssize_t n = send(c->fd, c->out + c->out_at, c->out_len - c->out_at, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (n < 0 && errno != EAGAIN && errno != EINTR)
-        c->eof = true;
+    bool gone = n < 0 && errno != EAGAIN && errno != EINTR;
+    c->eof = c->eof || gone;
     c->out_at += n > 0 ? (size_t)n : 0;
-    if (c->out_at == c->out_len)
+    if (gone || c->out_at == c->out_len) /* what nobody takes must not keep the place */
         c->out_at = c->out_len = 0;
 }
 

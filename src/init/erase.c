@@ -23,6 +23,8 @@
 #define BLOCKS_FILE RELEASE_FOLDER "/data.blocks"
 #define BLOCK_BYTES 4096
 #define ZERO_BYTES  65536
+/* What the file system of the image takes at most: it grows again at the next start. */
+#define FRESH_BYTES (64u << 20)
 
 static bool serial_is(const struct box *box, const struct job_call *call, char *why, size_t cap)
 {
@@ -146,7 +148,8 @@ bool erase_data(const struct box *box)
     uint64_t range[2] = {0, bytes};
     bool good = write_zeros(fd, bytes) && fsync(fd) == 0;
     ioctl(fd, BLKDISCARD, range); /* flash forgets what it would keep; not every disk can */
-    good = good && write_zeros(fd, bytes) && write_blocks(fd, bytes) && fsync(fd) == 0;
+    good = good && write_zeros(fd, bytes < FRESH_BYTES ? bytes : FRESH_BYTES) && write_blocks(fd, bytes) &&
+           fsync(fd) == 0;
     close(fd);
     return good;
 }

@@ -17,6 +17,7 @@
 #include "init/admin.h"
 #include "init/boot.h"
 #include "init/control.h"
+#include "init/grow.h"
 #include "init/health.h"
 #include "init/job.h"
 #include "init/power.h"
@@ -33,6 +34,8 @@
 #define NET_SETTLES_MS   15000
 /* seconds that opening the key slots may take: a slow TPM, a slow hash */
 #define UNLOCK_SECONDS 120
+/* and that a disk may take to become larger */
+#define GROW_SECONDS 300
 
 void box_fault(struct box *box, enum fault kind, const char *text)
 {
@@ -140,6 +143,8 @@ static void begin_with_data(struct box *box)
     timekeeper_floor(&box->time, time_stored_read(CLOCK_FILE));
     init_go_on(box);
     slot_trial_begin(box);
+    if (!job_start(box, OWN_GROW, grow_job, &none, GROW_SECONDS, NULL))
+        log_write(&box->log, LOG_INFO, "init", "the data partition is not grown this time");
     if (box->phase == PHASE_LOCKED &&
         !job_start(box, OWN_UNLOCK, unlock_job, &none, UNLOCK_SECONDS, unlock_done))
         unlock_done(box, false);

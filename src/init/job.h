@@ -20,7 +20,7 @@ struct job_call {
 typedef bool job_run(struct box *box, const struct job_call *call, char *why, size_t cap);
 
 /* The box's own jobs, in the place of a connection: one of each at a time. */
-enum { OWN_UNLOCK = -1, OWN_SLOTS = -2, OWN_SEED = -3 };
+enum { OWN_UNLOCK = -1, OWN_SLOTS = -2, OWN_SEED = -3, OWN_GROW = -4 };
 
 /*
  * Starts one for connection `conn` (its socket is `out`), or for the box itself (-1; lines go to the log). It

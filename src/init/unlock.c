@@ -230,7 +230,12 @@ bool login_job(struct box *box, const struct job_call *call, char *why, size_t c
 
 void login_done(struct box *box, bool good)
 {
+    box->login_busy = false;
     box->login_failures = good ? 0 : box->login_failures + 1;
+    if (good)
+        log_write(&box->log, LOG_INFO, "login", "somebody has logged in at a console");
+    else
+        log_write(&box->log, LOG_WARNING, "login", "a login was refused, %u in a row", box->login_failures);
     box->login_ms = box->now.mono_ms + 1000ull * admin_wait(box->login_failures);
     if (good)
         init_go_on(box);

@@ -48,9 +48,9 @@ class CutDisk:
         """Wait until it stands still; whether it does."""
         return self._frozen.wait(timeout)
 
-    def drive(self):
-        """The words of QEMU's command line."""
-        return ["-drive", "file=nbd+unix:///?socket=%s,format=raw,if=virtio,cache=writeback" % self.where]
+    def url(self):
+        """As QEMU names it."""
+        return "nbd+unix:///?socket=" + self.where
 
     def cut(self):
         """After the machine was killed: what was not flushed is lost in part. Returns (kept, lost) pieces."""

@@ -14,7 +14,7 @@ sys.path.append(os.path.join(HERE, "..", "appliance"))
 import box  # noqa: E402  pylint: disable=wrong-import-position
 
 LOGIN, FIRST_SCREEN = box.LOGIN, box.FIRST_SCREEN
-LONG = box.LONG
+LONG = 600
 FIRMWARE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
 FIRMWARE_STORE = "/usr/share/OVMF/OVMF_VARS_4M.fd"
 
@@ -55,9 +55,18 @@ class Tpm:
             self._process = None
 
 
-def drive(path):
-    """The words of QEMU's command line for a disk in a file."""
-    return ["-drive", "file=%s,format=raw,if=virtio" % path]
+def drive(source):
+    """The words of QEMU's command line for a disk: a file, or a URL. The firmware tries it first."""
+    return ["-drive", "file=%s,format=raw,if=none,id=disk,cache=writeback" % source,
+            "-device", "virtio-blk-pci,drive=disk,bootindex=1"]
+
+
+class Console(box.Console):
+    """A serial line of a machine that starts through firmware, which takes its time where others work too."""
+
+    def expect(self, pattern, seconds=LONG):
+        """Wait for a pattern, never shorter than for a slow start."""
+        return super().expect(pattern, max(seconds, LONG))
 
 
 class Machine(box.Box):
@@ -69,10 +78,9 @@ class Machine(box.Box):
         """disk: words of QEMU's command line. firmware: a file that keeps its variables; without it the kernel is
         started directly. stays_off: the first restart ends the machine."""
         self._home = tempfile.mkdtemp(dir=os.path.dirname(box.file_name("home")))
-        self.port, self.tpm, self.disk = box.free_port(), tpm, disk
+        self.port, self.tpm, self.disk, self.console = 0, tpm, disk, None
         words = ["qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-smp", str(smp), "-m", "256", "-S",
                  "-nodefaults", "-no-user-config", "-display", "none", *disk, "-device", "virtio-rng-pci",
-                 "-netdev", "user,id=net,%shostfwd=tcp:127.0.0.1:%d-:5696" % (network, self.port),
                  "-device", "virtio-net-pci,netdev=net,id=card,romfile=,mac=52:54:00:00:00:01",
                  "-qmp", "unix:%s,server=on,wait=off" % self._path("qmp"),
                  "-chardev", "socket,id=ttyS0,path=%s,server=on,wait=off,logfile=%s"
@@ -88,15 +96,30 @@ class Machine(box.Box):
                       "-device", "usb-storage,drive=stick,removable=on"]
         words += ["-no-reboot"] if stays_off else []
         words += tpm.start() if tpm is not None else []
+        for _ in range(3):
+            if self._begin(words + list(more), network):
+                return
+        raise AssertionError("QEMU does not start: " + self.trouble())
+
+    def _begin(self, words, network):
+        """Start QEMU, with a port that nobody had a moment ago. Whether it runs."""
+        self.port = box.free_port()
+        words = words + ["-netdev", "user,id=net,%shostfwd=tcp:127.0.0.1:%d-:5696" % (network, self.port)]
         with open(self._path("ttyS1.log"), "wb"), open(self._path("qemu.log"), "wb") as log:
-            self._process = subprocess.Popen(words + list(more), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            self._qmp = box.connect_unix(self._path("qmp")).makefile("rw", encoding="utf-8")
+            self._qmp.readline()
+            self.monitor("qmp_capabilities")
+            self.console = Console(self._path("ttyS0"))
+        except (OSError, AssertionError):
+            self._process.kill()
+            self._process.wait(box.PATIENCE)
+            return False
         box._machines.append(self)  # pylint: disable=protected-access
-        self._qmp = box.connect_unix(self._path("qmp")).makefile("rw", encoding="utf-8")
-        self._qmp.readline()
-        self.monitor("qmp_capabilities")
-        self.console = box.Console(self._path("ttyS0"))
         self.started = time.monotonic()
         self.monitor("cont")
+        return True
 
     def power_cut(self):
         """Pull the plug."""

@@ -32,7 +32,7 @@ class Cuts:
 
     def boot(self):
         """A machine, switched on."""
-        return machine.Machine(self.disk.drive())
+        return machine.Machine(machine.drive(self.disk.url()))
 
     def begin(self):
         """Set up a box."""

@@ -134,11 +134,10 @@ class Build(unittest.TestCase):
 
     def test_flash_refuses_what_is_no_free_disk(self):
         """Nothing is written."""
-        system = subprocess.run(["findmnt", "-no", "SOURCE", "/"], capture_output=True, text=True, check=True).stdout.strip()
         path = box.file_name("file.img")
         with open(path, "wb") as file:
             file.truncate(80 * MIB)
-        for target in (path, "/dev/null", "/dev/none", system, "/tmp", ""):
+        for target in (path, "/dev/null", "/dev/none", "/tmp", ""):
             with self.subTest(target):
                 good, said = run("image/flash", images.BOARD, target)
                 self.assertFalse(good, said)

@@ -205,7 +205,7 @@ class PowerCut(unittest.TestCase):
         disk = cutdisk.CutDisk(sealed.image, box.file_name("nbd"), dice)
         stick = stick_with("0.2.0", file_for("0.2.0"))
         for moment in range(5):
-            with sealed.boot(disk=disk.drive(), stick=stick) as run:
+            with sealed.boot(disk=machine.drive(disk.url()), stick=stick) as run:
                 run.wait_for_port(box.LONG)
                 console = logged_in(run)
                 said = console.run("show update")
@@ -217,7 +217,7 @@ class PowerCut(unittest.TestCase):
             kept, lost = disk.cut()
             print("    cut %d: %s, %d pieces kept, %d lost" % (moment + 1, "at a flush" if frozen else "after the end", kept,
                                                             lost), flush=True)
-        with sealed.boot(disk=disk.drive(), stick=stick) as run:
+        with sealed.boot(disk=machine.drive(disk.url()), stick=stick) as run:
             run.wait_for_port(box.LONG)
             sealed.check_key(run)
             console = logged_in(run)
