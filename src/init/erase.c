@@ -64,6 +64,14 @@ static bool is_second_step(const struct box *box, const char *folder, char *why,
     return false;
 }
 
+/* A box that is not set up, or whose revision cannot be read, has no word on it. */
+static const char *what_is_lost(const struct box *box)
+{
+    if (box->revision != 0 && box->config.keymanager == 0)
+        return "ITS KEYS ARE LOST with it: the embedded key manager keeps them on this disk";
+    return "Keys in a cloud key manager are safe; those of the embedded one are lost";
+}
+
 bool reset_job(struct box *box, const struct job_call *call, char *why, size_t cap)
 {
     struct fat fat;
@@ -81,11 +89,14 @@ bool reset_job(struct box *box, const struct job_call *call, char *why, size_t c
     bool flushed = fat_close(&fat, flush_why, sizeof flush_why);
     if (second && flushed)
         return true;
-    if (why[0] == 0)
-        snprintf(why, cap, "%s",
-                 flushed ? "switch the box off and on within a minute, then type the same again: everything "
-                           "on this box is erased then. Its keys are safe in the key manager"
-                         : flush_why);
+    if (why[0] == 0 && !flushed)
+        snprintf(why, cap, "%s", flush_why);
+    else if (why[0] == 0)
+        snprintf(
+            why, cap,
+            "switch the box off and on within a minute, then type the same again: everything on this box is "
+            "erased then. %s",
+            what_is_lost(box));
     return false;
 }
 
@@ -97,7 +108,8 @@ bool wipe_job(struct box *box, const struct job_call *call, char *why, size_t ca
         snprintf(why, cap, "the box's own disk was not found");
         return false;
     }
-    dprintf(call->out, "the box goes down, erases its data partition, and starts anew\n");
+    dprintf(call->out, "the box goes down, erases its data partition, and starts anew\n%s\n",
+            what_is_lost(box));
     return true;
 }
 
