@@ -40,6 +40,8 @@ static void print_state(struct session *s)
     const struct box_state *b = &s->state;
     if (!b->answered)
         print_word(s, "State", "process 1 does not answer; it may be starting");
+    else if (b->no_data)
+        print_word(s, "State", "NO DATA: the data partition cannot be used");
     else if (!b->configured)
         print_word(s, "State", "NOT SET UP");
     else if (b->locked)

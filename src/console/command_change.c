@@ -110,8 +110,15 @@ bool command_change_commit(struct session *s, const struct grammar_match *m)
     line[out.len] = 0;
     if (!s->term.script && !candidate_is_changed(&s->candidate))
         return session_fail(s, "nothing to commit: the candidate is what is in force");
+    struct secret passphrase = {.len = 0};
+    if (s->candidate.now.unlock == UNLOCK_PASSPHRASE && s->candidate.base.unlock != UNLOCK_PASSPHRASE &&
+        secret_read(&s->line, "Passphrase: ", false, session_idle(s), &passphrase) != LINE_ENTERED)
+        return session_fail(s, "stopped; nothing was changed");
     struct buf body = session_body(s);
     session_add_candidate(s, &body);
+    if (passphrase.len != 0)
+        secret_add(&body, "@passphrase", &passphrase);
+    wipe(&passphrase, sizeof passphrase);
     if (!session_init_body(s, &body, line))
         return false;
     bool good = send_clients(s);

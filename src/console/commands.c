@@ -10,7 +10,8 @@ enum command_flag {
     TO_SERVE = 1, /* the line goes to serve as it is */
     TO_INIT = 2,  /* to init */
     SECRET = 4,   /* asks for a secret: further words are one that was typed by mistake */
-    ENTRY = 8     /* also in a script of a box that is not set up */
+    ENTRY = 8,    /* also in a script of a box that is not set up */
+    ANYBODY = 16  /* also before login */
 };
 
 struct command {
@@ -49,24 +50,24 @@ static const struct command rows[] = {
     {"config import from usb", "reads it from a stick", ENTRY, command_import},
     {"confirm", "keeps the revision that is on trial", 0, command_change_confirm},
     {"discard", "drops the changes that are not committed", ENTRY, command_change_discard},
-    {"help <topic...>", "help, help rights, revocation, states, paste, setup", ENTRY, command_help},
+    {"help <topic...>", "help, help rights, revocation, states, paste, setup", ANYBODY, command_help},
     {"history", "lines typed before", 0, command_look_history},
     {"key retire <id>", "destroys an object for good, after telling what is lost", 0, command_key_retire},
     {"key retire <id> <confirmation>", "the same with the word it asks for", TO_SERVE, NULL},
     {"key show <id>", "all about one object but its material", TO_SERVE, NULL},
     {"keymanager credential", "asks for a new API key, as secret apikey", SECRET, command_change_api_key},
-    {"login", "in a script: the passphrase is the next line", SECRET | ENTRY, NULL},
-    {"logout", "ends this session", ENTRY, command_session_logout},
+    {"login", "in a script: the passphrase is the next line", SECRET | ANYBODY, NULL},
+    {"logout", "ends this session", ANYBODY, command_session_logout},
     {"menu", "nine recovery tasks by number", 0, command_box_menu},
     {"passphrase change", "asks for the old and the new one", SECRET, command_change_passphrase},
     {"ping <address>", "whether a machine answers", TO_INIT, NULL},
-    {"quit", "as logout", ENTRY, command_session_logout},
+    {"quit", "as logout", ANYBODY, command_session_logout},
     {"recovery-key new", "makes a new one and shows it once", SECRET, command_change_recovery_key},
     {"resolve <name>", "asks the name servers", TO_INIT, NULL},
     {"rollback <revision>", "loads an earlier revision as candidate", 0, command_change_rollback},
     {"secret apikey", "asks for a new API key of the key manager", SECRET | ENTRY, command_change_api_key},
     {"secret passphrase", "as passphrase change", SECRET | ENTRY, command_change_passphrase},
-    {"session end", "ends the line protocol", ENTRY, command_session_end},
+    {"session end", "ends the line protocol", ANYBODY, command_session_end},
     {"session idle <minutes>", "of this session, until it logs out", 0, command_session_idle_time},
     {"session script", "line protocol: OK or ERR after each command", 0, command_session_begin_script},
     {"session size <80x24>", "columns and rows of this terminal", ENTRY, command_session_size},
@@ -111,8 +112,10 @@ static const struct command rows[] = {
     {"test time", "the time servers", TO_INIT, NULL},
     {"unset <setting...>", "gives a setting its default", ENTRY, command_change_unset},
     {"update apply", "starts the software in the other slot, on trial", 0, command_box_update_apply},
-    {"update check", "whether there is newer software", TO_INIT, NULL},
-    {"update from usb", "writes the update file of a stick to the other slot", TO_INIT, NULL},
+    {"update check", "whether there is newer software at update url", TO_INIT, NULL},
+    {"update check <url>", "the same at another address", TO_INIT, NULL},
+    {"update from usb", "writes the newest update file of a stick to the other slot", TO_INIT, NULL},
+    {"update from usb <file>", "this one, which may be older", TO_INIT, NULL},
     {"update from <url>", "the same over HTTPS", TO_INIT, NULL},
     {"update rollback", "back to the software in the other slot", TO_INIT, NULL},
     {"usb list", "files of the stick", TO_INIT | ENTRY, NULL},
@@ -208,12 +211,16 @@ bool commands_check(struct session *s, struct span line)
 
 /* ---- running ---- */
 
-/* In a script before login or setup only a few commands are there. */
+/* Without a login: what anybody may, and what sets a box up that is not. */
 static bool is_allowed(struct session *s, const struct command *c)
 {
-    if (s->logged_in || (c->flags & ENTRY) != 0)
+    if (s->logged_in || (c->flags & ANYBODY) != 0)
         return true;
-    if (!s->state.configured)
+    session_refresh(s); /* somebody else may have set the box up since */
+    bool entry = s->state.answered && !s->state.configured && !s->state.no_data;
+    if (entry && (c->flags & ENTRY) != 0)
+        return true;
+    if (entry)
         return session_fail(
             s, "this box is not set up: set, secret passphrase, secret apikey, client add, setup");
     return session_fail(s, "log in first: type login, and the passphrase on the next line");

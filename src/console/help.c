@@ -11,8 +11,8 @@ struct topic {
 
 static const struct topic topics[] = {
     {"rights", "The API key belongs to a service ID of its own. It needs, on the one instance of the\n"
-               "key manager: Reader and Writer, best on a key ring of its own (set keymanager\n"
-               "key-ring). Manager works too, and can do more than is needed.\n"
+               "key manager: Manager on a key ring of its own (set keymanager key-ring). With\n"
+               "Reader and Writer alone it works, but superseded records stay behind.\n"
                "test keymanager tries every right and names the missing one.\n"},
     {"revocation", "Deleting or disabling the root key in the cloud revokes every key here: keys in\n"
                    "memory are erased within cache check-interval while the key manager answers, and\n"

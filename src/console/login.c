@@ -99,9 +99,27 @@ static void entry_help(struct session *s)
                          "  s           state\n");
 }
 
+/* Nobody can log in without the data partition, and nothing can be set up. */
+static bool no_data(struct session *s)
+{
+    term_print(&s->term, "\nThis box does not find what it knows. Nothing was erased by it.\n"
+                         "  s        shows the banner again\n"
+                         "  restart  when the disk was only late, or a second one was taken out\n"
+                         "  reset    makes the data partition anew\n");
+    if (session_first_question(s, "\ns, restart or reset: ") != LINE_ENTERED)
+        return true;
+    if (is_typed(s, "reset"))
+        reset(s);
+    else if (is_typed(s, "restart") && !session_init(s, "restart"))
+        session_print_why(s);
+    return is_typed(s, "s");
+}
+
 /* Both return whether the banner is wanted again. The first screen of a box that is not set up. */
 static bool entry(struct session *s)
 {
+    if (s->state.no_data)
+        return no_data(s);
     term_print(&s->term, "\nThis device is not set up. No network port is open.\n\n"
                          "Setup takes about 5 minutes. Have ready:\n"
                          "  1. an IP address, or DHCP, and a time server\n"

@@ -167,6 +167,7 @@ static void take_base(void *to, struct span line)
 
 bool session_load(struct session *s, bool discard)
 {
+    s->loaded = s->state.revision;
     candidate_base_begin(&s->candidate);
     bool good = session_get(s, s->init_path != NULL, s->init_path != NULL ? "config" : "show config",
                             take_base, &s->candidate);
@@ -314,6 +315,9 @@ static void prompt_once(struct session *s)
 {
     char prompt[120];
     session_refresh(s);
+    if (s->state.answered &&
+        s->state.revision != s->loaded) /* another console's, or a trial that went back */
+        session_load(s, !candidate_is_changed(&s->candidate));
     write_prompt(s, prompt, sizeof prompt);
     struct line_how how = {.prompt = prompt,
                            .pastes = true,

@@ -30,6 +30,7 @@ struct session {
     struct term term;
     struct line line;
     struct candidate candidate;
+    unsigned loaded; /* the revision that its base is */
     struct wizard wizard;
     struct paste paste;
     char body[BODY_MAX];

@@ -89,6 +89,8 @@ void state_take(struct box_state *s, struct span line)
         s->configured = is_word(rest, "yes");
     else if (is_word(key, "serve"))
         s->starting = is_word(rest, "starting");
+    else if (is_word(key, "data"))
+        s->no_data = is_word(rest, "no");
     else if (is_word(key, "locked"))
         s->locked = is_word(rest, "yes");
     else if (is_word(key, "revision"))

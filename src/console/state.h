@@ -21,6 +21,7 @@ struct box_state {
     bool answered; /* init has */
     char name[72], version[40], board[40], serial[40];
     bool configured, locked;
+    bool no_data; /* the data partition is not there or damaged */
     unsigned revision;
     unsigned trial_s; /* 0: none on trial */
     unsigned idle_s;

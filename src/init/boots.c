@@ -260,7 +260,8 @@ bool boots_result(const char *path, enum boot_result result, const char *why)
     /* That this boot came back from a trial stays said, when it serves. */
     if (result != BOOT_NORMAL || last->result != BOOT_BACK) {
         last->result = result;
-        keep_text(last->why, sizeof last->why, span_of_text(why));
+        if (why[0] != 0) /* else the reason of its beginning stays */
+            keep_text(last->why, sizeof last->why, span_of_text(why));
     }
     return write_file(path, &boots);
 }

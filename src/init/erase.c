@@ -94,7 +94,7 @@ bool reset_job(struct box *box, const struct job_call *call, char *why, size_t c
     else if (why[0] == 0)
         snprintf(
             why, cap,
-            "switch the box off and on within a minute, then type the same again: everything on this box is "
+            "switch the box off and on, then type the same again within five minutes: all on this box is "
             "erased then. %s",
             what_is_lost(box));
     return false;

@@ -37,9 +37,11 @@ const char *look_state(struct box *box, const struct span *words, size_t count, 
     (void)count;
     buf_print(out, "name %s\nversion %s\nboard %s\nserial %s\n", box->name, box->version, box->board,
               box->serial);
-    buf_print(out, "configured %s\nlocked %s\n", set_up ? "yes" : "no",
-              box->phase == PHASE_LOCKED ? "yes" : "no");
-    bool starting = box->phase == PHASE_SERVING && box->serve.failures == 0 && box->health.answered_ms == 0;
+    bool locked = box->phase == PHASE_LOCKED && box->unlock_asked;
+    buf_print(out, "configured %s\nlocked %s\ndata %s\n", set_up ? "yes" : "no", locked ? "yes" : "no",
+              box->phase == PHASE_NO_DATA ? "no" : "yes");
+    bool starting = (box->phase == PHASE_SERVING || !box->unlock_asked) && box->serve.failures == 0 &&
+                    box->health.answered_ms == 0;
     buf_print(out, "serve %s\n", box->health.state[0] != 0 ? box->health.state : starting ? "starting" : "-");
     buf_print(out, "revision %u\ntrial %llu\n", box->revision,
               (unsigned long long)(box->trial_ms == 0 ? 0 : seconds_until(box, box->trial_ms)));

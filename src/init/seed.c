@@ -147,7 +147,7 @@ static void read_settings(struct seed *out, struct span conf, struct buf *errors
     while (next_line(&in, &line)) {
         char why[WHY] = "";
         if (line.len != 0 && line.ptr[0] == '@')
-            line = span_of(line.ptr + 1, line.len - 1);
+            continue; /* the name and address of the box that exported it */
         if (config_words(line, words) == 0)
             continue;
         if (!setting_line(out, line, why)) {

@@ -52,9 +52,10 @@ struct seed {
 };
 
 /*
- * Reads the three texts into out->wish. CR, LF, CRLF and a UTF-8 byte order mark are taken; lines may begin
- * with the '@' of an export. `secret` with ptr NULL: there is no such file. False when anything is wrong:
- * then `errors` has a line for each fault, and never what is in the secret.
+ * Reads the three texts into out->wish. CR, LF, CRLF and a UTF-8 byte order mark are taken; lines that an
+ * export has marked with '@' are another box's own and are passed over. `secret` with ptr NULL: there is no
+ * such file. False when anything is wrong: then `errors` has a line for each fault, and never what is in the
+ * secret.
  */
 MUST_USE bool seed_read(struct span conf, struct span secret, const struct seed_pem *pems, size_t pem_count,
                         struct seed *out, struct buf *errors);

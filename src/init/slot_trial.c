@@ -164,7 +164,8 @@ static void judged(struct box *box, bool good)
 static bool is_time(const struct box *box)
 {
     bool answered = box->phase == PHASE_SERVING && box->health.answered_ms != 0;
-    bool late = box->slot_trial && box->now.mono_ms - box->started_ms > VERDICT_MS;
+    bool waits = box->phase == PHASE_LOCKED && box->config.unlock == UNLOCK_PASSPHRASE;
+    bool late = box->slot_trial && !waits && box->now.mono_ms - box->started_ms > VERDICT_MS;
     return answered || box->phase == PHASE_ENTRY || late;
 }
 

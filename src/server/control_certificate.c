@@ -22,7 +22,7 @@ static struct tls_identity *identity_of(struct server *s, size_t kind)
 
 /* ---- show ---- */
 
-static void write_facts(const struct tls_certificate *c, int64_t now_s, const char *before, struct buf *out)
+static void write_facts(const struct tls_certificate *c, int64_t now_s, bool is_new, struct buf *out)
 {
     char sha1[SHA1_THUMBPRINT_TEXT + 2], sha256[SHA256_THUMBPRINT_TEXT + 2];
     char from[TIME_TEXT + 1], until[TIME_TEXT + 1];
@@ -50,7 +50,8 @@ static void write_facts(const struct tls_certificate *c, int64_t now_s, const ch
         buf_print(out, "  Chain    %d of authorities sent with it\n", c->count - 1);
     x509_thumbprint_sha1(der, sha1);
     x509_thumbprint_sha256(der, sha256);
-    buf_print(out, "%sSHA1 Fingerprint=%s\n%ssha256 Fingerprint=%s\n", before, sha1, before, sha256);
+    buf_print(out, "%sSHA1 Fingerprint=%s\nsha256 Fingerprint=%s\n", is_new ? "NEW thumbprints\n" : "", sha1,
+              sha256);
 }
 
 static void write_raw(const struct tls_certificate *c, struct buf *out)
@@ -80,7 +81,7 @@ bool control_show_certificate(const struct server *s, uint32_t i, struct buf *ou
         return true;
     buf_print(out, "%s certificate, %s\n", kinds[i / 2],
               prepared ? "prepared; when every vCenter trusts it: cert activate" : "in force");
-    write_facts(&id->certificates[id->current ^ prepared], s->now.unix_s, prepared ? "NEW " : "", out);
+    write_facts(&id->certificates[id->current ^ prepared], s->now.unix_s, prepared, out);
     return true;
 }
 
@@ -263,7 +264,7 @@ static void finish(struct server *s, struct control_conn *c, size_t kind, bool g
         id->current = !id->current;
     id->prepared = !activates;
     buf_print(&out, "%s certificate, %s\n", kinds[kind], activates ? "in force" : "prepared");
-    write_facts(&id->certificates[id->current ^ !activates], s->now.unix_s, activates ? "" : "NEW ", &out);
+    write_facts(&id->certificates[id->current ^ !activates], s->now.unix_s, !activates, &out);
     if (!activates && !c->certificate.checked)
         buf_add_text(&out, "  Warning  a signature in it is of a kind that is not checked here\n");
     c->out_len = out.len;

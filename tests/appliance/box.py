@@ -31,6 +31,7 @@ LOGIN = r"Enter logs in; s status, recover, reset: "
 
 _folder = tempfile.mkdtemp(prefix="holdfast-appliance-")
 _machines = []
+_starting = threading.Lock()  # nobody gives it back once the run ends: no machine starts then
 
 
 def file_name(name):
@@ -39,7 +40,10 @@ def file_name(name):
 
 
 def tear_down():
-    """Stop every machine that still runs, by its process id, and remove the files."""
+    """Stop every machine that still runs, by its process id, and remove the files. Once; nothing starts afterwards."""
+    if not os.path.exists(_folder):
+        return
+    _starting.acquire(timeout=5)  # pylint: disable=consider-using-with
     for machine in list(_machines):
         machine.power_cut()
     shutil.rmtree(_folder, ignore_errors=True)
@@ -201,15 +205,16 @@ class Box:
                  "-netdev", network + ",id=net", "-device", "virtio-net-pci,netdev=net,id=card,romfile=,mac=" + mac,
                  "-device", "virtio-rng-pci", "-qmp", "unix:%s,server=on,wait=off" % self._path("qmp")]
         for line in ("ttyS0", "ttyS1"):
-            words += ["-chardev", "socket,id=%s,path=%s,server=on,wait=off" % (line, self._path(line)), "-serial", "chardev:" + line]
+            words += ["-chardev", "socket,id=%s,path=%s,server=on,wait=off" % (line, self._path(line)),
+                      "-serial", "chardev:" + line]
         if clock is not None:
             words += ["-rtc", "base=" + clock]
         if stick is not None:
             words += ["-device", "qemu-xhci", "-drive", "file=%s,format=raw,if=none,id=stick" % stick,
                       "-device", "usb-storage,drive=stick,removable=on"]
-        with open(self._path("qemu.log"), "wb") as log:
+        with _starting, open(self._path("qemu.log"), "wb") as log:
             self._process = subprocess.Popen(words + list(more), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        _machines.append(self)
+            _machines.append(self)
         self._qmp = connect_unix(self._path("qmp")).makefile("rw", encoding="utf-8")
         self._qmp.readline()
         self.monitor("qmp_capabilities")

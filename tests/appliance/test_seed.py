@@ -89,6 +89,7 @@ class Seed(unittest.TestCase):
             machine.console.script_login()
             machine.console.set("cache offline-lease 2h")
             machine.console.run("commit")
+            first.check_keys(machine)  # the server starts anew; without it the clients would be missing
             self.assertIn("readme.txt", machine.console.run("usb list"))
             machine.console.run("config export to usb")
         conf = stage.get(volume, "holdfast.conf")

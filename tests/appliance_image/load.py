@@ -21,7 +21,9 @@ def connect(server, identity, stopped=lambda: False):
     end = time.monotonic() + PATIENCE
     while True:
         try:
-            return client.Connection(server, identity, timeout=10)
+            made = client.Connection(server, identity, timeout=10)
+            made.tls.settimeout(PATIENCE)
+            return made
         except (client.Closed, OSError) as error:
             if stopped() or time.monotonic() > end:
                 raise client.Closed("the server does not answer: %s" % error) from error
@@ -58,7 +60,6 @@ class Load:
     def _run(self):
         try:
             with connect(self.server, self.identity, self._stop.is_set) as connection:
-                connection.tls.settimeout(PATIENCE)
                 while not self._stop.is_set():
                     self._one(connection)
                     self.count += 1
@@ -97,7 +98,6 @@ def check(server, identity, known, sample):
     """Ask for the keys of the sample; what is wrong, as lines."""
     wrong = []
     with connect(server, identity) as connection:
-        connection.tls.settimeout(PATIENCE)
         for uid in sample:
             material = known[uid]
             answer = connection.one(client.GET, client.uid_field(uid))

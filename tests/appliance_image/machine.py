@@ -127,11 +127,18 @@ class Machine(box.Box):
         if self.tpm is not None:
             self.tpm.stop()
 
-    def goes_down(self, *lines):
-        """Run a command that restarts the box; whether it said OK. The next start counts from here."""
-        said = self.console.run(*lines, seconds=LONG)
+    def restarts(self, command):
+        """Run a command that restarts the box; wait for the next banner. Power on counts from here."""
+        said = self.console.run(command, seconds=LONG)
         self.started = time.monotonic()
+        self.console.expect(LOGIN)
         return said
+
+    def log_in(self):
+        """At the login prompt, after its banner: the line protocol, logged in."""
+        self.console.script()
+        self.console.run("login", box.PASSPHRASE, seconds=LONG)
+        return self.console
 
 
 def new_store():

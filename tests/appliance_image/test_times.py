@@ -73,6 +73,15 @@ class Cloud:
         return data[:begin] + self.root + b"\n" * (end - begin - len(self.root)) + data[end:]
 
 
+def ready(console):
+    """Wait until the key manager has answered."""
+    end = time.monotonic() + box.PATIENCE
+    while "READY" not in console.run("show state"):
+        if time.monotonic() > end:
+            raise AssertionError(console.run("show status") + console.run("test keymanager"))
+        time.sleep(1)
+
+
 class Times(unittest.TestCase):
     """From power on."""
 
@@ -80,15 +89,15 @@ class Times(unittest.TestCase):
         """9 s on an idle machine."""
         sealed = uefi.sealed()
         with sealed.boot(smp=2) as run:
-            run.console.expect(machine.LOGIN, box.LONG)
+            run.console.expect(machine.LOGIN, machine.LONG)
             banner = run.seconds()
-            port = run.wait_for_port(box.LONG)
+            port = run.wait_for_port(machine.LONG)
         print("    UEFI: banner %.1f s, open port %.1f s" % (banner, port), flush=True)
 
     def test_kernel_to_open_port(self):
         """2.5 s on an idle machine."""
         with machine.Machine(machine.drive(stage.at("file").disk), smp=2) as run:
-            port = run.wait_for_port(box.LONG)
+            port = run.wait_for_port(machine.LONG)
         print("    kernel started directly: open port %.1f s" % port, flush=True)
 
     def test_restart_to_keys_of_the_cloud(self):
@@ -97,7 +106,7 @@ class Times(unittest.TestCase):
             disk, initrd = stage.fresh(), images.initramfs_with(cloud.program())
             url = "https://10.0.2.2:%d" % cloud.instance["port"]
             with machine.Machine(machine.drive(disk), network="", initrd=initrd) as run:
-                run.console.expect(machine.FIRST_SCREEN, box.LONG)
+                run.console.expect(machine.FIRST_SCREEN, machine.LONG)
                 run.console.script()
                 run.console.set("server name kms1", "unlock file", "keymanager type keyprotect", "keymanager endpoint " + url,
                                 "keymanager iam " + url, "keymanager instance " + cloud.instance["instance_id"],
@@ -106,16 +115,15 @@ class Times(unittest.TestCase):
                 run.console.run("secret apikey", cloud.instance["api_keys"]["admin"])
                 with open(stage.vcenter().cert, encoding="ascii") as file:
                     run.console.run("client add vcenter", file.read().rstrip().replace("\n", "\r"))
-                run.console.run("setup", seconds=box.LONG)
-                run.wait_for_port(box.LONG)
+                run.console.run("setup", seconds=machine.LONG)
+                run.wait_for_port(machine.LONG)
+                run.console.run("login", box.PASSPHRASE)
+                ready(run.console)
                 with load.connect(run, stage.vcenter()) as kmip:
                     keys = [kmip.create() for _ in range(KEYS)]
                     keys = [(uid, kmip.get(uid)) for uid in keys]
-                run.console.script_login()
-                run.console.run("system restart")
-                run.started = time.monotonic()
-                run.console.expect(machine.LOGIN, box.LONG)
-                port = run.wait_for_port(box.LONG)
+                run.restarts("system restart")
+                port = run.wait_for_port(machine.LONG)
                 with load.connect(run, stage.vcenter()) as kmip:
                     for uid, material in keys:
                         assert kmip.get(uid) == material, uid

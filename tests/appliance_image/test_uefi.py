@@ -24,12 +24,12 @@ class Tpm(unittest.TestCase):
         """Sealed, and unsealed without anybody."""
         sealed = uefi.sealed()
         with sealed.boot() as run:
-            seconds = run.wait_for_port(box.LONG)
+            seconds = run.wait_for_port(machine.LONG)
             print("    UEFI power on to the open port: %.1f s (9 s on an idle machine)" % seconds, flush=True)
             sealed.check_key(run)
             run.console.script_login()
             for command in ("test seal", "show seal"):
-                said = run.console.run(command, seconds=box.LONG)
+                said = run.console.run(command, seconds=machine.LONG)
                 assert "tpm2" in said and "recovery" in said, said
             assert "tpm: the secrets open on this box alone" in said, said
             assert max(map(len, said.splitlines())) < 80, said
@@ -39,26 +39,26 @@ class Tpm(unittest.TestCase):
         sealed = uefi.sealed()
         other = machine.Tpm()
         with sealed.boot(tpm=other) as run:
-            said = run.console.expect(machine.LOGIN, box.LONG)
+            said = run.console.expect(machine.LOGIN, machine.LONG)
             assert run.port_is_closed()
             run.console.script()
             assert "log in" in run.console.refused("show seal")
             run.console.run("session end")
         with sealed.boot(tpm=other) as run:
-            run.console.expect(machine.LOGIN, box.LONG)
+            run.console.expect(machine.LOGIN, machine.LONG)
             said = stage.wait_for_banner(run, "LOCKED")
             run.console.send("\r")
             run.console.expect("Passphrase: ")
             run.console.send("\r")
             said += uefi.recover(run.console, sealed.recovery, PASSPHRASE)
-            run.wait_for_port(box.LONG)
+            run.wait_for_port(machine.LONG)
             sealed.check_key(run)
             run.console.script()
             log = run.console.run("show log 100")
             assert "another TPM, or this one was cleared" in box.plain(log), log
-            assert "holds" in run.console.run("test seal", seconds=box.LONG) or True
+            assert "holds" in run.console.run("test seal", seconds=machine.LONG) or True
         with sealed.boot(tpm=other) as run:
-            run.wait_for_port(box.LONG)
+            run.wait_for_port(machine.LONG)
             sealed.check_key(run)
 
     def test_another_boot_chain(self):
@@ -67,19 +67,19 @@ class Tpm(unittest.TestCase):
         other = images.uki("0.1.9")
         subprocess.run(["mcopy", "-o", "-i", sealed.image + ESP, other, "::/EFI/Linux/holdfast-000001.efi"], check=True)
         with sealed.boot() as run:
-            run.console.expect(machine.LOGIN, box.LONG)
+            run.console.expect(machine.LOGIN, machine.LONG)
             stage.wait_for_banner(run, "LOCKED")
             assert run.port_is_closed()
             run.console.send("\r")
             run.console.expect("Passphrase: ")
             run.console.send("\r")
             uefi.recover(run.console, sealed.recovery, PASSPHRASE)
-            run.wait_for_port(box.LONG)
+            run.wait_for_port(machine.LONG)
             run.console.script()
             log = run.console.run("show log 100")
             assert "the boot chain is not the one it was sealed to" in box.plain(log), log
         with sealed.boot() as run:
-            run.wait_for_port(box.LONG)
+            run.wait_for_port(machine.LONG)
             sealed.check_key(run)
 
 
@@ -99,18 +99,18 @@ class Disk(unittest.TestCase):
         """API key, passphrase, recovery key, key material."""
         disk, tpm, store = stage.fresh(), machine.Tpm(), machine.new_store()
         with machine.Machine(machine.drive(disk), store, tpm) as run:
-            run.console.expect(machine.FIRST_SCREEN, box.LONG)
+            run.console.expect(machine.FIRST_SCREEN, machine.LONG)
             run.console.script()
             run.console.set("server name kms1", "unlock tpm", "keymanager type keyprotect", "keymanager region eu-de",
                             "keymanager instance 5a8f0f7e-0a3c-4d1b-9a77-3d2c1b0a9f8e",
                             "keymanager root-key 7e1c0a55-4a1b-4b8e-8f3c-2d0b6f1e9c11")
             run.console.run("secret passphrase", box.PASSPHRASE)
             run.console.run("secret apikey", API_KEY)
-            recovery = run.console.run("setup", seconds=box.LONG).split("RECOVERY ")[1].split("\n")[0]
-            run.wait_for_port(box.LONG)
-            run.console.script_login()
-            run.goes_down("system restart")
-            run.wait_for_port(box.LONG)
+            recovery = run.console.run("setup", seconds=machine.LONG).split("RECOVERY ")[1].split("\n")[0]
+            run.wait_for_port(machine.LONG)
+            run.console.run("login", box.PASSPHRASE)
+            run.restarts("system restart")
+            run.wait_for_port(machine.LONG)
         sealed = uefi.sealed()
         secrets = [API_KEY, box.PASSPHRASE, recovery, recovery.replace("-", "")]
         for image, wanted in ((disk, secrets), (sealed.image, [sealed.key[1], sealed.recovery])):

@@ -42,7 +42,7 @@ def sealed():
             made = Sealed(stage.fresh(), machine.new_store(), machine.Tpm(), None, None)
             with made.boot() as run:
                 made.recovery = stage.set_up_by_script(run.console, "unlock tpm").strip()
-                run.wait_for_port(box.LONG)
+                run.wait_for_port(machine.LONG)
                 made.key = stage.create_key(run)
             _made.append(made)
         return _made[0].copy()

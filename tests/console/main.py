@@ -369,7 +369,7 @@ class Pem(Console):
         self.expect("kms1> ")
         self.say("cert csr", "-----END CERTIFICATE REQUEST-----")
         self.expect("kms1> ")
-        self.assertIn("NEW SHA1", self.say("cert renew rsa", "kms1> "))
+        self.assertIn("NEW thumbprints", self.say("cert renew rsa", "kms1> "))
         self.say("cert activate", "kms1> ")
         self.say("client add x", "Paste")
         self.tty.send(request.replace("\n", "\r"))

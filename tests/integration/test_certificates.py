@@ -104,7 +104,7 @@ class ServerCertificates(unittest.TestCase):
             said = self.install(path, self.authority.middle)
             with open(path, encoding="ascii") as file:
                 new = sha1_of(file.read())
-            self.assertIn("NEW SHA1 Fingerprint=" + new, said)
+            self.assertIn("NEW thumbprints\nSHA1 Fingerprint=" + new, said)
             self.assertIn("BEFORE", said)
             self.assertEqual(served_chain(self.server), before)
             self.assertIn("prepared", self.server.console("show", "cert"))
@@ -136,7 +136,7 @@ class ServerCertificates(unittest.TestCase):
     def test_a_prepared_one_survives_a_kill(self):
         before = served_chain(self.server, "ECDSA")
         said = self.server.console("cert", "renew", "ec")
-        new = re.search(r"NEW SHA1 Fingerprint=(\S+)", said).group(1)
+        new = re.search(r"NEW thumbprints\nSHA1 Fingerprint=(\S+)", said).group(1)
         self.server.kill()
         self.server.start()
         self.assertEqual(served_chain(self.server, "ECDSA"), before)
@@ -175,7 +175,7 @@ class ServerCertificates(unittest.TestCase):
             uid = connection.create()
             for _ in range(12):
                 said = world.wait_for(lambda: self.renewed() or None, "the place is free")
-                fingerprints.add(re.search(r"NEW SHA1 Fingerprint=(\S+)", said).group(1))
+                fingerprints.add(re.search(r"NEW thumbprints\nSHA1 Fingerprint=(\S+)", said).group(1))
                 halves = [self.half_a_handshake() for _ in range(3)]
                 self.server.console("cert", "activate")
                 for tls, received, plain in halves:

@@ -51,7 +51,9 @@ static void line_ends_and_marks(void **state)
         "set server name kms1\nset dns \"192.0.2.53 192.0.2.54\"\n",
         "set server name kms1\r\nset dns \"192.0.2.53 192.0.2.54\"",
         "set server name kms1\rset dns \"192.0.2.53 192.0.2.54\"\r",
-        "\xef\xbb\xbfset server name kms1\n\n# comment\n\r\n@set dns \"192.0.2.53 192.0.2.54\"\n",
+        "\xef\xbb\xbfset server name kms1\n\n# comment\n\r\n"
+        "@set server name other\n@set interface uplink address 192.0.2.11/24\nset dns \"192.0.2.53 "
+        "192.0.2.54\"\n",
     };
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         if (!reads(texts[i]))
@@ -72,7 +74,7 @@ static void errors_by_line(void **state)
                        "server name x\r# a comment"
                        "\n"
                        "set\n"
-                       "@@set server name x\n"
+                       "!set server name x\n"
                        "set dns \"1.2.3.4\n"
                        "set user joe password-hash x\n"
                        "set client joe certificate AAAA\n"

@@ -117,7 +117,8 @@ static void a_signed_one_is_prepared_and_put_in_force(void **state)
     for (int ec = 0; ec < 2; ec++) {
         struct tls_identity *id = ec == 1 ? &s->tls.ec : &s->tls.rsa;
         struct span before = leaf(id);
-        const char *said = check_shows(install_line(ec == 1 ? "ec" : "rsa"), "NEW SHA1 Fingerprint=");
+        const char *said =
+            check_shows(install_line(ec == 1 ? "ec" : "rsa"), "NEW thumbprints\nSHA1 Fingerprint=");
         assert_non_null(strstr(said, "  Issuer   CN=site\n"));
         assert_non_null(strstr(said, "  Chain    1 of authorities sent with it\n"));
         assert_non_null(strstr(said, "BEFORE"));
@@ -167,7 +168,7 @@ static void one_console_at_a_time(void **state)
                         "ERR another console changes the certificates; try again\n");
     assert_false(s->tls.rsa.prepared || s->tls.ec.prepared);
     h->disk_frozen = false;
-    check_shows("", "NEW SHA1 Fingerprint=");
+    check_shows("", "NEW thumbprints\nSHA1 Fingerprint=");
     assert_true(s->tls.rsa.prepared && s->tls.ec.prepared);
     clients_file_changed(s);
     check_error("cert activate\n", "the clients file is being written; try again");
