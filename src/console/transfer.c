@@ -41,8 +41,9 @@ static void add_end(struct export *e)
     buf_print(&e->text, END_MARK "%zu lines sha256 %s\n", e->lines, hex);
 }
 
-/* The text over session->body; full when it does not fit. */
-static struct buf make_export(struct session *s)
+/* The text over session->body; full when it does not fit. An export without its clients would make a box that
+ * knows nobody. */
+static bool make_export(struct session *s, struct buf *text)
 {
     struct export e = {.text = session_body(s)};
     char time[TIME_TEXT + 1];
@@ -50,9 +51,11 @@ static struct buf make_export(struct session *s)
     buf_print(&e.text, "# holdfast config 1  %s  revision %u  %s\n", s->state.name, s->state.revision, time);
     buf_add_text(&e.text, "# no secrets; lines marked @ belong to one device\n");
     candidate_each(&s->candidate.base, add_setting, &e);
-    session_get(s, false, "clients export", add_client, &e);
+    if (!session_get(s, false, "clients export", add_client, &e))
+        return session_fail(s, "the server does not say who its clients are; try again in some seconds");
     add_end(&e);
-    return e.text;
+    *text = e.text;
+    return true;
 }
 
 bool command_export(struct session *s, const struct grammar_match *m)
@@ -60,7 +63,9 @@ bool command_export(struct session *s, const struct grammar_match *m)
     if (s->init_path == NULL && !session_load(s, false))
         return false;
     session_refresh(s);
-    struct buf text = make_export(s);
+    struct buf text;
+    if (!make_export(s, &text))
+        return false;
     if (text.full)
         return session_fail(s, "the configuration with its clients is larger than 96 KiB");
     if (m->count == 4)
