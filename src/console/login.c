@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Before anybody has logged in. */
+#include <poll.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -7,6 +8,9 @@
 #include "console/commands.h"
 #include "console/session.h"
 #include "console/transfer.h"
+
+/* half seconds that process 1 is waited for */
+#define ANSWER_TRIES 20
 
 static void welcome(struct session *s)
 {
@@ -173,6 +177,11 @@ static bool log_in_or(struct session *s)
 
 void login_run(struct session *s)
 {
+    for (int i = 0; i < ANSWER_TRIES && !s->state.answered && !s->term.gone; i++) {
+        session_refresh(s);
+        if (!s->state.answered)
+            poll(NULL, 0, 500);
+    }
     banner_print(s, false);
     /* The banner comes again when the state has changed, or on BREAK. */
     bool again, configured = s->state.configured, locked = s->state.locked;

@@ -151,11 +151,17 @@ static void take_serving(void *to, struct span line)
 
 void session_refresh(struct session *s)
 {
+    struct box_state before = s->state;
     state_clear(&s->state);
     if (s->init_path != NULL)
         session_get(s, true, "state", take_state, &s->state);
     else
         s->state.configured = true;
+    if (s->init_path != NULL && !s->state.answered) {
+        s->state = before; /* what was known stays; a box that says nothing is not a new one */
+        s->state.answered = false;
+        s->state.serving[0] = 0;
+    }
     if (s->state.configured && !s->state.locked)
         session_get(s, false, "show state", take_serving, &s->state);
 }

@@ -145,11 +145,3 @@ class Build(unittest.TestCase):
                 print("    flash %s: %s" % (target or "(nothing)", said.strip().splitlines()[-1]), flush=True)
         with open(path, "rb") as file:
             self.assertFalse(file.read().strip(b"\0"))
-
-    def test_every_board_names_what_it_needs(self):
-        """A board is a folder."""
-        for conf in sorted(glob.glob(os.path.join(box.ROOT, "board", "*", "board.conf"))):
-            folder = os.path.dirname(conf)
-            for name in ("kernel.config", "README.md"):
-                with self.subTest(os.path.basename(folder) + "/" + name):
-                    self.assertTrue(os.path.exists(os.path.join(folder, name)))
