@@ -66,7 +66,11 @@ static bool write_config(struct box *box, struct span body, const struct config 
     struct span line;
     while (job_next_line(&body, &line))
         buf_print(&out, "%.*s\n", (int)line.len, (const char *)line.ptr);
-    net_addresses(&box->net, &addresses);
+    /* The certificates name the address that the box will have, as far as it is known. */
+    if (strchr(config->uplink_address, '/') != NULL)
+        buf_print(&addresses, "%.*s", (int)strcspn(config->uplink_address, "/"), config->uplink_address);
+    else
+        net_addresses(&box->net, &addresses);
     buf_print(&out,
               "set state folder " TRY_STATE "\nset control socket control.sock\nset server listen " TRY_PORT
               "\nset memory lock best-effort\nset store objects 16\nset server connections 4\n");
