@@ -217,7 +217,7 @@ static bool is_allowed(struct session *s, const struct command *c)
     if (s->logged_in || (c->flags & ANYBODY) != 0)
         return true;
     session_refresh(s); /* somebody else may have set the box up since */
-    bool entry = s->state.answered && !s->state.configured && !s->state.no_data;
+    bool entry = s->state.answered && !s->state.configured;
     if (entry && (c->flags & ENTRY) != 0)
         return true;
     if (entry)

@@ -114,6 +114,8 @@ static bool no_data(struct session *s)
         return true;
     if (is_typed(s, "reset"))
         reset(s);
+    else if (is_typed(s, "session script"))
+        session_script(s);
     else if (is_typed(s, "restart") && !session_init(s, "restart"))
         session_print_why(s);
     return is_typed(s, "s");

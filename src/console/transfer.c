@@ -51,7 +51,9 @@ static bool make_export(struct session *s, struct buf *text)
     buf_print(&e.text, "# holdfast config 1  %s  revision %u  %s\n", s->state.name, s->state.revision, time);
     buf_add_text(&e.text, "# no secrets; lines marked @ belong to one device\n");
     candidate_each(&s->candidate.base, add_setting, &e);
-    if (!session_get(s, false, "clients export", add_client, &e))
+    if (s->state.locked)
+        buf_add_text(&e.text, "# without its clients: the box is locked\n");
+    else if (!session_get(s, false, "clients export", add_client, &e))
         return session_fail(s, "the server does not say who its clients are; try again in some seconds");
     add_end(&e);
     *text = e.text;

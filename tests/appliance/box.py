@@ -26,7 +26,7 @@ sys.path.append(os.path.join(ROOT, "tests", "integration"))
 PATIENCE = 90  # seconds for what normally takes a moment
 LONG = 300  # seconds for what makes keys or hashes slowly; nothing is fast without KVM on a busy machine
 PASSPHRASE = "correct horse battery"
-FIRST_SCREEN = r"other ways \(USB stick, pasted file\): "
+FIRST_SCREEN = r"(?:other ways \(USB stick, pasted file\)|s, restart or reset): "
 LOGIN = r"Enter logs in; s status, recover, reset: "
 
 _folder = tempfile.mkdtemp(prefix="holdfast-appliance-")
