@@ -146,7 +146,7 @@ enum fault {
     FAULT_CONFIG,
     FAULT_SERVE,
     FAULT_UNLOCK,
-    FAULT_UPDATE,
+    FAULT_SEAL,
     FAULT_SEED,
     FAULT_NET,
     FAULT_CLOCK

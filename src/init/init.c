@@ -74,6 +74,10 @@ bool init_apply(struct box *box, uint32_t revision, char *why, size_t cap)
     snprintf(box->name, sizeof box->name, "%s", config.server_name);
     if (sethostname(box->name, strlen(box->name)) != 0)
         log_write(&box->log, LOG_WARNING, "init", "the host name cannot be set: %s", strerror(errno));
+    box_fault(box, FAULT_SEAL,
+              config.unlock == UNLOCK_FILE
+                  ? "unlock file: the secrets on this disk are NOT protected; see set unlock"
+                  : NULL);
     net_apply(&box->net, &net, box->now);
     box->applied_ms = box->now.mono_ms;
     if (!supervise_write_config(box))

@@ -12,6 +12,15 @@ import stage
 class Lines(unittest.TestCase):
     """A box that was set up, its keys on the terminal, and bytes that nobody meant."""
 
+    def test_nothing_runs_before_the_login(self):
+        """The line protocol is offered at the login prompt; its commands are not."""
+        with box.Box(stage.at("file").disk) as machine:
+            machine.console.expect(box.LOGIN)
+            machine.console.script()
+            for line in ("client add evil", "secret apikey", "secret passphrase", "show log", "usb list", "setup",
+                         "set dns 192.0.2.1", "config import", "show keys"):
+                self.assertIn("log in first", machine.console.refused(line), line)
+
     def test_editing(self):
         """Type-ahead, Ctrl-C, ?, Tab, prefixes, line ends, plain ASCII."""
         with box.Box(stage.at("file").disk) as machine:
