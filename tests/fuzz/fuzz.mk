@@ -8,7 +8,7 @@ libraries := $(patsubst %,build/vendor/host/lib/lib%.a,curl cares bearssl)
 
 # malloc.c is for the image alone: the sanitizers have an allocator of their own.
 sources := $(filter-out src/keymgr/malloc.c,\
-	$(wildcard $(foreach room,base crypto ttlv kmip disk keymgr store operation server console,src/$(room)/*.c)))
+	$(wildcard $(foreach room,base crypto ttlv kmip disk keymgr store operation server seal init console,src/$(room)/*.c)))
 support := tests/support/fake_keymgr.c tests/support/sim_disk.c tests/support/ttlv_text.c
 helpers := $(filter-out %_fuzz.c tests/fuzz/samples.c,$(wildcard tests/fuzz/*.c))
 objects := $(patsubst %.c,$(out)/obj/%.o,$(sources) $(support) $(helpers))
