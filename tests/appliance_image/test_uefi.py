@@ -43,7 +43,6 @@ class Tpm(unittest.TestCase):
             assert run.port_is_closed()
             run.console.script()
             assert "log in" in run.console.refused("show seal")
-            run.console.run("session end")
         with sealed.boot(tpm=other) as run:
             run.console.expect(machine.LOGIN, machine.LONG)
             said = stage.wait_for_banner(run, "LOCKED")
@@ -56,7 +55,7 @@ class Tpm(unittest.TestCase):
             run.console.script()
             log = run.console.run("show log 100")
             assert "another TPM, or this one was cleared" in box.plain(log), log
-            assert "holds" in run.console.run("test seal", seconds=machine.LONG) or True
+            run.console.run("test seal", seconds=machine.LONG)
         with sealed.boot(tpm=other) as run:
             run.wait_for_port(machine.LONG)
             sealed.check_key(run)
