@@ -69,7 +69,7 @@ static bool one_round(struct kill_story *s, uint64_t *seed)
     }
     s->count = s->acknowledged = 0;
     s->first_serial = next;
-    if (disk_start(&s->disk, &s->ops) != STATUS_OK)
+    if (disk_start(&s->disk, &s->ops, -1) != STATUS_OK)
         abort();
     log_writer_init(&s->log, &s->disk, "kill", replay);
     long until_us = (long)(draw(seed) % 20000);
