@@ -26,7 +26,7 @@ static const struct step steps[WIZARD_STEPS] = {
 
 /* ---- answers ---- */
 
-static enum wizard_way way_of(enum line_end end)
+enum wizard_way wizard_way_of(enum line_end end)
 {
     switch (end) {
     case LINE_ENTERED:
@@ -47,7 +47,7 @@ enum wizard_way wizard_read(struct session *s, const char *prompt)
 {
     struct line_how how = {.prompt = prompt, .plain = true, .backs = true, .idle_s = session_idle(s)};
     for (;;) {
-        enum wizard_way way = way_of(line_read(&s->line, &how));
+        enum wizard_way way = wizard_way_of(line_read(&s->line, &how));
         if (way != WIZARD_ON)
             return way;
         struct span line = span_of(s->line.text, s->line.len);

@@ -58,6 +58,8 @@ enum wizard_way wizard_summary(struct session *session);
 void wizard_show_recovery(struct session *session, char recovery[120]);
 void wizard_end(struct session *session, char recovery[120]);
 
+/* What the end of a line means for the step that asked. */
+enum wizard_way wizard_way_of(enum line_end end);
 /* Asks for a setting with what it is now (or `normal`) in brackets, until it is taken. */
 enum wizard_way wizard_ask(struct session *session, const char *question, const char *setting,
                            const char *normal, bool may_be_empty);

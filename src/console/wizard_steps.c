@@ -148,19 +148,7 @@ enum wizard_way wizard_step_passphrase(struct session *s)
 {
     term_print(&s->term, "12 characters or more; not shown. This device has no default passphrase\n"
                          "and no maintenance account.\n");
-    switch (secret_read_new(&s->line, session_idle(s), true, &s->wizard.passphrase)) {
-    case LINE_ENTERED:
-    case LINE_PASTED:
-        return WIZARD_ON;
-    case LINE_BACK:
-        return WIZARD_BACK;
-    case LINE_STOPPED:
-    case LINE_BREAK:
-    case LINE_IDLE:
-    case LINE_GONE:
-        break;
-    }
-    return WIZARD_STOP;
+    return wizard_way_of(secret_read_new(&s->line, session_idle(s), true, &s->wizard.passphrase));
 }
 
 /* ---- 4: after a power failure ---- */

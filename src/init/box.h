@@ -87,6 +87,7 @@ struct health {
     size_t len;
     char answer[200];
     uint64_t asked_ms, answered_ms; /* 0: not since its start */
+    uint64_t killed_ms;             /* when it was last found hanging; 0: never */
     char state[32];                 /* the word of `show state`, or "" */
 };
 

@@ -10,7 +10,12 @@
 #include <unistd.h>
 
 #define ASK_EVERY_MS 2000
-#define HUNG_MS      30000
+/* milliseconds without an answer: of a server that has answered before, and of one that starts (it reads its
+ * journal and may make keys on a slow board) */
+#define HUNG_MS  30000
+#define START_MS 180000
+/* milliseconds that one which was killed may take to go */
+#define HOPELESS_MS 60000
 
 static const char question[] = "show state\n";
 
@@ -81,12 +86,20 @@ static void ask(struct box *box)
         hang_up(h);
 }
 
-/* Since its start, or since its last answer. */
-static uint64_t silent_ms(const struct box *box)
+bool health_hangs(const struct box *box)
 {
     const struct health *h = &box->health;
-    uint64_t since = h->answered_ms > box->serve.started_ms ? h->answered_ms : box->serve.started_ms;
-    return box->now.mono_ms - since;
+    if (box->serve.pid == 0)
+        return false;
+    uint64_t since = h->answered_ms != 0 ? h->answered_ms : box->serve.started_ms;
+    uint64_t patience = h->answered_ms != 0 ? HUNG_MS : START_MS;
+    return box->now.mono_ms - since > patience;
+}
+
+bool health_is_hopeless(const struct box *box)
+{
+    uint64_t killed = box->health.killed_ms;
+    return box->serve.pid != 0 && killed > box->serve.started_ms && box->now.mono_ms - killed > HOPELESS_MS;
 }
 
 void health_take(struct box *box, short events)
@@ -105,13 +118,11 @@ void health_turn(struct box *box, uint64_t *deadline)
     }
     if (box->now.mono_ms - h->asked_ms >= ASK_EVERY_MS)
         ask(box);
-    if (silent_ms(box) > HUNG_MS) {
-        log_write(&box->log, LOG_ERROR, "init",
-                  "the server has not answered for %d seconds: it is killed and started again",
-                  HUNG_MS / 1000);
+    if (health_hangs(box) && h->killed_ms <= box->serve.started_ms) {
+        log_write(&box->log, LOG_ERROR, "init", "the server does not answer: it is killed and started again");
         kill(box->serve.pid, SIGKILL);
         hang_up(h);
-        box->serve.started_ms = box->now.mono_ms;
+        h->killed_ms = box->now.mono_ms;
     }
     if (h->asked_ms + ASK_EVERY_MS < *deadline)
         *deadline = h->asked_ms + ASK_EVERY_MS;

@@ -7,9 +7,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "init/health.h"
+
 #define TIMEOUT_S 60
-/* milliseconds that a server may be silent, twice what health.c kills it after, and then some */
-#define HOPELESS_MS 120000
 
 void watchdog_open(struct box *box)
 {
@@ -23,16 +23,8 @@ void watchdog_open(struct box *box)
         log_write(&box->log, LOG_WARNING, "init", "the watchdog keeps its own time of %d seconds", seconds);
 }
 
-static bool is_hopeless(const struct box *box)
-{
-    if (box->phase != PHASE_SERVING || box->serve.pid == 0 || box->health.answered_ms == 0)
-        return false;
-    return box->now.mono_ms - box->health.answered_ms > HOPELESS_MS &&
-           box->now.mono_ms - box->serve.started_ms > HOPELESS_MS;
-}
-
 void watchdog_turn(struct box *box)
 {
-    if (box->watchdog_fd >= 0 && !is_hopeless(box))
+    if (box->watchdog_fd >= 0 && !health_is_hopeless(box))
         ioctl(box->watchdog_fd, (int)WDIOC_KEEPALIVE, 0);
 }

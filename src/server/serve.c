@@ -33,24 +33,11 @@
 
 /* ---- configuration ---- */
 
-/* Steps through the lines of a text. */
-static bool next_line(struct span *text, struct span *line)
-{
-    if (text->len == 0)
-        return false;
-    const uint8_t *end = memchr(text->ptr, '\n', text->len);
-    size_t len = end == NULL ? text->len : (size_t)(end - text->ptr);
-    *line = span_of(text->ptr, len);
-    size_t taken = len + (end != NULL);
-    *text = span_of(text->ptr + taken, text->len - taken);
-    return true;
-}
-
 static bool read_lines(struct server *s, const char *path, struct span text, bool clients, char *why,
                        size_t cap)
 {
     struct span line, words[SETTING_WORDS];
-    for (unsigned number = 1; next_line(&text, &line); number++) {
+    for (unsigned number = 1; line_next(&text, &line); number++) {
         char reason[300];
         bool is_client = false;
         size_t count = config_words(line, words);
@@ -373,7 +360,7 @@ static void announce(struct server *s)
     log_write(&s->log, LOG_INFO, "serve", "holdfast %s serves KMIP on %s, port %u, for %u clients",
               SERVER_VERSION, s->config.listen, s->port, (unsigned)clients_count(s->clients));
     struct span rest = buf_span(&out), line;
-    while (next_line(&rest, &line))
+    while (line_next(&rest, &line))
         log_write(&s->log, LOG_INFO, "serve", "%.*s", (int)line.len, (const char *)line.ptr);
     if (!s->memory_locked)
         log_write(&s->log, LOG_WARNING, "serve", "memory is not locked: keys may be swapped to disk");
