@@ -25,6 +25,7 @@ SOURCES := $(wildcard src/*.c src/*/*.c)
 OTHERS  := $(filter src/console/% src/init/% src/seal/%,$(SOURCES))
 SOURCES := $(OTHERS) src/server/text.c $(filter-out $(OTHERS) src/server/text.c,$(SOURCES))
 OBJECTS := $(SOURCES:src/%.c=$(OUT)/obj/%.o)
+VENDOR  := $(patsubst %,$(LIBS)/lib/lib%.a,curl cares bearssl)
 
 WARNINGS := -Wall -Wextra -Wconversion -Wswitch-enum -Wvla -Wshadow -Wstrict-prototypes -Werror
 # No tables for unwinding: nothing here throws, and they are an eighth of the binary.
@@ -42,6 +43,7 @@ vendor:
 	@vendor/build $(ARCH) toolchain bearssl c-ares curl jsmn roots
 
 $(OBJECTS): | vendor
+$(VENDOR): vendor ;
 
 # Speed is for what serves keys. (What a length can be depends on inlining: so does that warning.)
 $(OTHERS:src/%.c=$(OUT)/obj/%.o): CFLAGS += -Os -Wno-format-truncation
@@ -51,9 +53,9 @@ $(OUT)/obj/%.o: src/%.c
 	@echo "compile $<"
 	@$(LIBS)/cc $(CFLAGS) -c $< -o $@
 
-$(BINARY): $(OBJECTS) | vendor
+$(BINARY): $(OBJECTS) $(VENDOR)
 	@echo "link $@"
-	@$(LIBS)/cc $(LDFLAGS) $(OBJECTS) -lcurl -lcares -lbearssl -o $@
+	@$(LIBS)/cc $(LDFLAGS) $(OBJECTS) $(VENDOR) -o $@
 
 run: $(BINARY)
 	@tests/demo/run$(if $(filter emulator,$(KEYMANAGER)),_cloud) $(BINARY) $(PORT)

@@ -308,6 +308,7 @@ size_t tls_read(struct tls *tls, uint8_t *out, size_t cap)
         return 0;
     size_t n = len < cap ? len : cap;
     memcpy(out, bytes, n);
+    wipe(bytes, n); /* it stays in the engine's buffer else, as long as the client stays */
     if (n != 0)
         br_ssl_engine_recvapp_ack(&tls->engine.eng, n);
     return n;

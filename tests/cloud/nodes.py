@@ -153,8 +153,12 @@ class Node(world.Server):
 
     def holds(self, secrets):
         """Which of some secrets are in the memory of the process, as they are or in base64 (needs root)."""
-        # The last group of base64 depends on what follows.
-        in_base64 = {secret: base64.b64encode(secret)[:-4] for secret in secrets}
+        in_base64 = {secret: base64.b64encode(secret)[:-4] for secret in secrets}  # the last group depends on what follows
+        found = self.remembers(secrets | set(in_base64.values()))
+        return {secret for secret in secrets if secret in found or in_base64[secret] in found}
+
+    def remembers(self, texts):
+        """Which of some byte strings are in the writable memory of the process (needs root)."""
         found = set()
         with open("/proc/%d/maps" % self.process.pid, encoding="ascii") as maps, \
                 open("/proc/%d/mem" % self.process.pid, "rb", 0) as memory:
@@ -168,7 +172,7 @@ class Node(world.Server):
                     content = memory.read(end - start)
                 except OSError:
                     continue
-                found.update(secret for secret in secrets if secret in content or in_base64[secret] in content)
+                found.update(text for text in texts if text in content)
         return found
 
 

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Revoking: what happens to the root key and to records in the cloud reaches the memory of every server."""
 
+import base64
+import os
 import time
 import unittest
+from concurrent import futures
 
 import client
 import nodes
@@ -187,6 +190,31 @@ class Record(CloudCase):
         self.assertEqual(one.get(uid).reason, client.ITEM_NOT_FOUND)
         self.assertEqual(one.get(kept).good().material, kept_key)
         self.assertEqual(self.living(uid), [])
+
+    @unittest.skipUnless(nodes.may_read_memory(), "only root may read the memory of the server")
+    def test_messages_with_keys_are_erased_when_they_are_over(self):
+        """What went to the key manager and came from there holds keys in base64, in buffers of libcurl and of TLS."""
+        one = self.node().ready()
+        with futures.ThreadPoolExecutor(8) as at_once:  # each over a connection of its own, which is kept
+            keys = dict(at_once.map(lambda _: one.create(), range(8)))
+            one.flushed()
+            two = self.node().ready()
+            self.assertEqual(dict(zip(keys, at_once.map(lambda uid: two.get(uid).good().material, keys))), keys)
+        texts = {base64.b64encode(key)[:-4] for key in keys.values()}
+        for node in (one, two):
+            self.assertEqual(node.holds(set(keys.values())), set(keys.values()))
+            world.wait_for(lambda n=node: not n.remembers(texts), "the messages are erased", 5, 0.1)
+
+    @unittest.skipUnless(nodes.may_read_memory(), "only root may read the memory of the server")
+    def test_destroyed_key_is_erased_though_its_client_stays(self):
+        """It came over a connection that is still open."""
+        one = self.node().ready()
+        material = os.urandom(32)
+        with one.connect() as connection:
+            uid = connection.register(material)
+            one.flushed()
+            one.act(client.DESTROY, uid)
+            world.wait_for(lambda: not one.holds({material}), "it is erased", 5, 0.1)
 
     def test_deleted_while_the_server_is_down(self):
         one = self.node().ready()
