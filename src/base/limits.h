@@ -85,6 +85,11 @@
 /* bytes; the file of root certificates: a few. All of a distribution's take 200 KiB, and are read for each
  * connection. */
 #define ROOTS_MAX 65536
+/* bytes of DER; a further root certificate among the settings. With an RSA key of 4,096 bits they have 1,500.
+ */
+#define ROOT_DER_MAX 2048
+/* characters; the same in base64. */
+#define ROOT_TEXT (4 * ((ROOT_DER_MAX + 2) / 3))
 /* bytes; an IAM token. IBM's have about 1,500. */
 #define TOKEN_MAX 4096
 /* bytes; an API key in its file. IBM's have 44. */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 /* bytes; a setting as a line. */
-#define SETTING_LINE (PATH_MAX_BYTES + 80)
+#define SETTING_LINE (SETTING_VALUE + 80)
 
 void candidate_init(struct candidate *c)
 {
@@ -185,10 +185,13 @@ void candidate_write(const struct candidate *c, struct buf *out)
     candidate_each(&c->now, add_line, out);
 }
 
+/* A certificate's beginning is enough. */
 static void tell(const char *mark, const char *text, void (*each)(void *to, struct span line), void *to)
 {
     char line[SETTING_LINE + 8];
-    int n = snprintf(line, sizeof line, "%s %s", mark, text);
+    bool cut = strlen(text) > PATH_MAX_BYTES + 80;
+    int n =
+        snprintf(line, sizeof line, "%s %.*s%s", mark, cut ? 60 : (int)strlen(text), text, cut ? "..." : "");
     each(to, span_of(line, (size_t)n));
 }
 

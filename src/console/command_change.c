@@ -6,12 +6,31 @@
 #include "base/wipe.h"
 #include "console/commands.h"
 
+/* "keymanager root", the one setting of its type */
+#define ROOT_PATH_WORDS 2
+
 static bool match_setting(struct session *s, const struct grammar_match *m, struct grammar_match *setting)
 {
     if (m->count < 2)
         return session_fail(s, "set PATH VALUE; set ? lists the settings");
     return grammar_match(&grammar_settings, m->words + 1, m->count - 1, !s->term.script, setting, s->why,
                          sizeof s->why);
+}
+
+/* `set keymanager root` without a value: the certificate follows as PEM. */
+static bool set_root(struct session *s, struct grammar_match *setting)
+{
+    uint8_t der[CERTIFICATE_MAX];
+    size_t len;
+    char text[4 * CERTIFICATE_MAX / 3 + 8];
+    struct buf base64 = buf_over(text, sizeof text);
+    if (!s->term.script)
+        term_print(&s->term, "Paste the root certificate as PEM. Reading stops by itself.\n");
+    if (!command_read_pem(s, "CERTIFICATE", false, der, &len))
+        return false;
+    base64_write(span_of(der, len), &base64);
+    setting->words[setting->count++] = buf_span(&base64);
+    return candidate_set(&s->candidate, setting->words, setting->count, s->why, sizeof s->why);
 }
 
 bool command_change_set(struct session *s, const struct grammar_match *m)
@@ -21,8 +40,11 @@ bool command_change_set(struct session *s, const struct grammar_match *m)
                                    span_equal(m->words[1], span_of_text("user")));
     if (client)
         return session_fail(s, "clients and users are no settings: client add NAME, user add NAME");
-    return match_setting(s, m, &setting) &&
-           candidate_set(&s->candidate, setting.words, setting.count, s->why, sizeof s->why);
+    if (!match_setting(s, m, &setting))
+        return false;
+    if (setting_at(setting.row)->type == SETTING_ROOT && setting.count == ROOT_PATH_WORDS)
+        return set_root(s, &setting);
+    return candidate_set(&s->candidate, setting.words, setting.count, s->why, sizeof s->why);
 }
 
 bool command_change_unset(struct session *s, const struct grammar_match *m)

@@ -184,21 +184,26 @@ bool commands_hold_secret(struct span line)
     return false;
 }
 
-bool commands_check(struct session *s, struct span line)
+/* The command that a line is; m->count is 0 for a blank line. */
+static bool understand(struct session *s, struct span line, bool shortened, struct grammar_match *m)
 {
     struct span words[SETTING_WORDS];
-    struct grammar_match m;
     const char *wrong;
+    m->count = 0;
     size_t count = split(line, words, &wrong);
     if (wrong != NULL)
         return session_fail(s, "%s", wrong);
-    if (count == 0)
-        return true;
     if (commands_hold_secret(line))
-        return session_fail(s, "a secret is never an argument; change it where it is from");
-    if (!grammar_match(&commands_grammar, words, count, true, &m, s->why, sizeof s->why))
+        return session_fail(s, "type the command alone: it asks for the secret, and shows nothing of it");
+    return count == 0 || grammar_match(&commands_grammar, words, count, shortened, m, s->why, sizeof s->why);
+}
+
+bool commands_check(struct session *s, struct span line)
+{
+    struct grammar_match m;
+    if (!understand(s, line, true, &m))
         return false;
-    if (rows[m.row].run != command_change_set)
+    if (m.count == 0 || rows[m.row].run != command_change_set)
         return true;
     /* Tried on a copy: what is pasted is run as a whole or not at all. */
     struct config copy = s->candidate.now;
@@ -263,17 +268,6 @@ static bool run(struct session *s, const struct command *c, const struct grammar
 
 bool session_command(struct session *s, struct span line, bool shortened)
 {
-    struct span words[SETTING_WORDS];
     struct grammar_match m;
-    const char *wrong;
-    size_t count = split(line, words, &wrong);
-    if (wrong != NULL)
-        return session_fail(s, "%s", wrong);
-    if (count == 0)
-        return true;
-    if (commands_hold_secret(line))
-        return session_fail(s, "type the command alone: it asks for the secret, and shows nothing of it");
-    if (!grammar_match(&commands_grammar, words, count, shortened, &m, s->why, sizeof s->why))
-        return false;
-    return run(s, &rows[m.row], &m);
+    return understand(s, line, shortened, &m) && (m.count == 0 || run(s, &rows[m.row], &m));
 }

@@ -55,10 +55,12 @@ static void print_setting(void *to, struct span word, size_t row, bool ends)
 {
     struct session *s = to;
     const struct setting *setting = setting_at(row);
-    char line[500], value[300];
+    char line[500], value[PATH_MAX_BYTES + 3];
     struct buf out = buf_over(value, sizeof value);
     if (word.len != 0 && word.ptr[0] == '<') {
         config_show(&s->candidate.now, setting, &out);
+        if (out.full)
+            snprintf(value, sizeof value, "a certificate; show config has its beginning");
         snprintf(line, sizeof line, "  now %s   default %s   %s", value,
                  setting->normal[0] == 0 ? "\"\"" : setting->normal,
                  setting->type == SETTING_CHOICE ? setting->choices : "");

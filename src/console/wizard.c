@@ -59,7 +59,7 @@ enum wizard_way wizard_read(struct session *s, const char *prompt)
         }
         if (line.len < 5 || memcmp(line.ptr, "set ", 4) != 0)
             return WIZARD_ON;
-        if (!candidate_line(&s->candidate, line, s->why, sizeof s->why))
+        if (!session_command(s, line, true))
             session_print_why(s);
     }
 }

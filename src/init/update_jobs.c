@@ -27,7 +27,6 @@ struct update_box update_box_of(const struct box *box, struct update_names *room
                                         .arch = box->architecture,
                                         .epoch = box->epoch},
                                .keys = RELEASE_FOLDER,
-                               .roots = keymanager_roots(),
                                .proxy = box->config.keymanager_proxy,
                                .timeout_ms = DOWNLOAD_MS};
 }
@@ -59,13 +58,14 @@ bool show_update_job(struct box *box, const struct job_call *call, char *why, si
 bool update_check_job(struct box *box, const struct job_call *call, char *why, size_t cap)
 {
     struct update_names room;
-    char url[WORD_MAX];
+    char url[WORD_MAX], roots[KEYMANAGER_ROOTS];
     struct update_box update = update_box_of(box, &room);
     word_at(call, 2, url);
     if (url[0] == 0)
         snprintf(url, sizeof url, "%s", box->config.update_url);
     if (url[0] != 0)
-        return update_check(&update, url, call->out, why, cap);
+        return keymanager_roots(&box->config, roots, &update.roots, why, cap) &&
+               update_check(&update, url, call->out, why, cap);
     snprintf(why, cap, "name an address, or set update url");
     return false;
 }
@@ -94,12 +94,13 @@ static bool prepare_seal(struct box *box, const struct update_box *update, int o
 bool update_from_job(struct box *box, const struct job_call *call, char *why, size_t cap)
 {
     struct update_names room;
-    char where[WORD_MAX], file[WORD_MAX], seal_why[200];
+    char where[WORD_MAX], file[WORD_MAX], roots[KEYMANAGER_ROOTS], seal_why[200];
     struct update_box update = update_box_of(box, &room);
     word_at(call, 2, where);
     word_at(call, 3, file);
     bool good = strcmp(where, "usb") == 0 ? update_from_usb(&update, file, call->out, why, cap)
-                                          : update_from_url(&update, where, call->out, why, cap);
+                                          : keymanager_roots(&box->config, roots, &update.roots, why, cap) &&
+                                                update_from_url(&update, where, call->out, why, cap);
     if (!good)
         return false;
     if (box->phase == PHASE_SERVING && !prepare_seal(box, &update, call->out, seal_why, sizeof seal_why))

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "crypto/x509_read.h"
 
 #define SECOND    1000ull
 #define MINUTE    (60 * SECOND)
@@ -65,6 +66,10 @@ static const struct setting settings[] = {
      "PEM file of the root certificates that the key manager's and IAM's certificates have to lead to; "
      "without "
      "one the few that IBM Cloud uses, built in."},
+    {"keymanager root", SETTING_ROOT, AT(keymanager_root), "", 0, 0, NULL,
+     "One more root certificate, beside those: of a private key manager, or of a proxy that opens TLS. "
+     "Base64 "
+     "of its DER; a console takes it as PEM."},
     {"keymanager proxy", SETTING_OPTION, AT(keymanager_proxy), "", 0, 0, NULL,
      "http://HOST:PORT of a proxy (CONNECT) on the way to the key manager."},
     {"keymanager timeout", SETTING_DURATION, AT(keymanager_timeout_ms), "10s", 500, MINUTE, NULL,
@@ -248,6 +253,28 @@ static bool set_text(char *field, const struct setting *s, struct span value, ch
     return true;
 }
 
+static bool set_root(char *field, const struct setting *s, struct span value, char *why, size_t cap)
+{
+    uint8_t der[ROOT_DER_MAX];
+    size_t len = 0;
+    struct x509_facts facts;
+    if (value.len > ROOT_TEXT || base64_read(value, der, sizeof der, &len) != STATUS_OK)
+        snprintf(why, cap, "%s is a certificate of at most %d bytes, as base64 of its DER", s->path,
+                 ROOT_DER_MAX);
+    else if (len != 0 && x509_read(span_of(der, len), &facts) != STATUS_OK)
+        snprintf(why, cap, "%s is not an X.509 certificate", s->path);
+    else if (len != 0 && !facts.is_authority)
+        snprintf(why, cap, "%s is no authority's certificate: take the root that signed the server's",
+                 s->path);
+    else {
+        struct buf out = buf_over(field, ROOT_TEXT + 1);
+        field[0] = 0;
+        base64_write(span_of(der, len), &out);
+        return true;
+    }
+    return false;
+}
+
 static bool set_choice(uint64_t *field, const struct setting *s, struct span value, char *why, size_t cap)
 {
     for (size_t i = 0; choice_at(s->choices, i).len != 0; i++)
@@ -271,6 +298,8 @@ static bool set_value(struct config *config, const struct setting *s, struct spa
         return set_text((char *)field, s, value, why, cap);
     case SETTING_CHOICE:
         return set_choice((uint64_t *)(void *)field, s, value, why, cap);
+    case SETTING_ROOT:
+        return set_root((char *)field, s, value, why, cap);
     case SETTING_NUMBER:
     case SETTING_DURATION:
         break;
@@ -348,11 +377,17 @@ void config_defaults(struct config *config)
             abort(); /* a default outside its own bounds: our own bug */
 }
 
+static bool is_text(const struct setting *s)
+{
+    return s->type == SETTING_TEXT || s->type == SETTING_OPTION || s->type == SETTING_LIST ||
+           s->type == SETTING_ROOT;
+}
+
 void config_show(const struct config *config, const struct setting *s, struct buf *out)
 {
     const uint8_t *field = (const uint8_t *)config + s->offset;
     uint64_t number;
-    if (s->type == SETTING_TEXT || s->type == SETTING_OPTION || s->type == SETTING_LIST) {
+    if (is_text(s)) {
         bool words = s->type == SETTING_LIST && field[0] != 0;
         bool quoted = !words && (field[0] == 0 || strpbrk((const char *)field, " #") != NULL);
         buf_print(out, quoted ? "\"%s\"" : "%s", (const char *)field);
@@ -383,8 +418,10 @@ void config_write_table(struct buf *out)
     for (size_t i = 0; i < COUNT_OF(settings); i++) {
         const struct setting *s = &settings[i];
         buf_print(out, "| `%s` | `%s` | ", s->path, s->normal[0] == 0 ? "\"\"" : s->normal);
-        if (s->type == SETTING_TEXT || s->type == SETTING_OPTION || s->type == SETTING_LIST) {
-            buf_add_text(out, s->type == SETTING_LIST ? "words" : "text");
+        if (is_text(s)) {
+            buf_add_text(out, s->type == SETTING_LIST   ? "words"
+                              : s->type == SETTING_ROOT ? "base64"
+                                                        : "text");
         } else if (s->type == SETTING_CHOICE) {
             buf_add_text(out, s->choices);
         } else if (s->type == SETTING_NUMBER) {

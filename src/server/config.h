@@ -8,6 +8,7 @@
 #define HOLDFAST_SERVER_CONFIG_H
 
 #include "base/buf.h"
+#include "base/limits.h"
 #include "base/status.h"
 
 #define PATH_MAX_BYTES 200
@@ -35,6 +36,7 @@ struct config {
     char keymanager_iam[PATH_MAX_BYTES];
     char keymanager_broker[PATH_MAX_BYTES];
     char keymanager_roots[PATH_MAX_BYTES];
+    char keymanager_root[ROOT_TEXT + 1]; /* DER in base64, or "" */
     char keymanager_proxy[PATH_MAX_BYTES];
     uint64_t keymanager_timeout_ms;
     uint64_t sync_busy_ms, sync_idle_ms;
@@ -75,7 +77,8 @@ enum setting_type {
     SETTING_LIST /* words apart by blanks, or "" for none */,
     SETTING_NUMBER,
     SETTING_DURATION,
-    SETTING_CHOICE
+    SETTING_CHOICE,
+    SETTING_ROOT /* a certificate authority's certificate: DER in base64, or "" for none */
 };
 
 struct setting {
@@ -87,6 +90,9 @@ struct setting {
     const char *choices;  /* words apart by blanks; the value is the place */
     const char *help;     /* one sentence with the reason */
 };
+
+/* characters; a setting's value as config_show writes it. */
+#define SETTING_VALUE (ROOT_TEXT + 3)
 
 /* The i-th row; NULL behind the last. */
 const struct setting *setting_at(size_t i);

@@ -8,8 +8,21 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/text.h"
+#include "crypto/pem.h"
+
 /* A clock this far from the key manager's is named: certificates and tokens depend on it. */
 #define CLOCK_OFF_S 120
+
+static const struct span built_in = {(const uint8_t *)roots_pem, sizeof roots_pem - 1};
+
+/* bytes that the roots take beside those that are built in */
+static size_t roots_room(const struct config *c)
+{
+    if (c->keymanager_roots[0] != 0)
+        return KEYMANAGER_ROOTS;
+    return c->keymanager_root[0] != 0 ? built_in.len + ROOT_TEXT + 200 : 0;
+}
 
 void keymanager_carve(struct server *s)
 {
@@ -18,8 +31,9 @@ void keymanager_carve(struct server *s)
         return;
     }
     s->keyprotect = keyprotect_carve(&s->region);
-    if (s->config.keymanager_roots[0] != 0)
-        s->roots = region_take(&s->region, "roots", 1, ROOTS_MAX);
+    size_t roots = roots_room(&s->config);
+    if (roots != 0)
+        s->roots = region_take(&s->region, "roots", 1, roots);
 }
 
 static bool open_local(struct server *s, struct keymgr *out, char *why, size_t cap)
@@ -37,18 +51,10 @@ static bool open_local(struct server *s, struct keymgr *out, char *why, size_t c
     return true;
 }
 
-/* `room` has ROOTS_MAX bytes, and what is read stays in it. */
-struct span keymanager_roots(void)
+/* Appends the file's text. */
+static bool read_roots(const char *path, struct buf *out, char *why, size_t cap)
 {
-    return span_of(roots_pem, sizeof roots_pem - 1);
-}
-
-static bool read_roots(const char *path, char *room, struct span *out, char *why, size_t cap)
-{
-    if (path[0] == 0) {
-        *out = keymanager_roots();
-        return true;
-    }
+    char *room = (char *)out->ptr;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     size_t len = 0;
     ssize_t n = fd < 0 ? -1 : 0;
@@ -57,7 +63,7 @@ static bool read_roots(const char *path, char *room, struct span *out, char *why
     int error = errno;
     if (fd >= 0)
         close(fd);
-    *out = span_of(room, len);
+    out->len = len;
     if (n < 0)
         snprintf(why, cap, "keymanager roots %s: %s", path, strerror(error));
     else if (len == ROOTS_MAX)
@@ -68,6 +74,27 @@ static bool read_roots(const char *path, char *room, struct span *out, char *why
     else
         return true;
     return false;
+}
+
+bool keymanager_roots(const struct config *c, char *room, struct span *out, char *why, size_t cap)
+{
+    struct buf text = buf_over(room, roots_room(c));
+    uint8_t der[ROOT_DER_MAX];
+    size_t len;
+    *out = built_in;
+    if (text.cap == 0)
+        return true;
+    if (c->keymanager_roots[0] == 0)
+        buf_add(&text, built_in.ptr, built_in.len);
+    else if (!read_roots(c->keymanager_roots, &text, why, cap))
+        return false;
+    if (c->keymanager_root[0] != 0 &&
+        base64_read(span_of_text(c->keymanager_root), der, sizeof der, &len) == STATUS_OK) {
+        buf_add_text(&text, "\n");
+        pem_write(&text, "CERTIFICATE", span_of(der, len));
+    }
+    *out = buf_span(&text);
+    return true;
 }
 
 static bool read_settings(const struct config *c, char *room, struct keyprotect_settings *out, char *why,
@@ -84,13 +111,13 @@ static bool read_settings(const struct config *c, char *room, struct keyprotect_
                                         .key_ring = c->keymanager_key_ring,
                                         .proxy = c->keymanager_proxy,
                                         .timeout_ms = c->keymanager_timeout_ms};
-    return read_roots(c->keymanager_roots, room, &out->roots, why, cap);
+    return keymanager_roots(c, room, &out->roots, why, cap);
 }
 
 bool keymanager_check(const struct server *s, char *why, size_t cap)
 {
     struct keyprotect_settings settings;
-    char room[ROOTS_MAX];
+    char room[KEYMANAGER_ROOTS];
     return !keymanager_is_cloud(s) ||
            (read_settings(&s->config, room, &settings, why, cap) && keyprotect_check(&settings, why, cap));
 }

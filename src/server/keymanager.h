@@ -28,7 +28,15 @@ void keymanager_write_warnings(const struct server *s, struct buf *out);
 /* The steps of the test of it that ended, from *from on. */
 void keymanager_write_test(const struct server *s, size_t *from, struct buf *out);
 
-/* The root certificates that are built in, as PEM. */
-struct span keymanager_roots(void);
+/* bytes; what keymanager_roots writes at most. */
+#define KEYMANAGER_ROOTS (ROOTS_MAX + ROOT_TEXT + 200)
+
+/*
+ * The root certificates that these settings trust, as PEM: of the file that they name, else those that are
+ * built in; and the one more among the settings. `room` has KEYMANAGER_ROOTS bytes; what is answered lies
+ * there. False with a text in why.
+ */
+MUST_USE bool keymanager_roots(const struct config *config, char *room, struct span *out, char *why,
+                               size_t cap);
 
 #endif

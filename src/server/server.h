@@ -136,7 +136,7 @@ struct server {
     struct store store;
     struct local_keymgr *local; /* the one or the other */
     struct keyprotect *keyprotect;
-    char *roots; /* ROOTS_MAX bytes when the configuration names a file */
+    char *roots; /* room for keymanager_roots, when the settings name some */
     struct clients *clients;
     struct tls_server tls;
     struct conn *conns;

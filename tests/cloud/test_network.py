@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The way to the cloud: no connection, silence, resets, certificates that are not to be trusted, clocks."""
 
+import base64
+import ssl
+
 import client
 import nodes
 import world
@@ -138,6 +141,13 @@ class Certificate(CloudCase):
 
     def test_other_name(self):
         self.story("other-name", "its certificate is not trusted: it is for another name")
+
+    def test_one_root_more_among_the_settings(self):
+        with open(self.cloud.about["ca"], encoding="ascii") as file:
+            root = base64.b64encode(ssl.PEM_cert_to_DER_cert(file.read())).decode()
+        node = self.node("keymanager roots -", "keymanager root " + root).ready()
+        uid, key = node.create()
+        self.assertEqual(node.get(uid).good().material, key)
 
     def test_built_in_roots_do_not_trust_the_emulator(self):
         node = self.node("keymanager roots -")

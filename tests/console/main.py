@@ -356,6 +356,22 @@ class Pem(Console):
         self.say("y", "kms1> ")
         self.assertIn("vcenter2", self.say("show clients", "kms1> "))
 
+    def test_root_certificate_of_the_key_manager(self):
+        """A setting that is pasted: its beginning is shown, all of it is exported."""
+        self.provision()
+        pem = certificate(self.folder, "vcenter2")
+        base64 = "".join(pem.splitlines()[1:-1])
+        self.say("set keymanager root", "Paste the root certificate")
+        self.tty.send(pem.replace("\n", "\r"))
+        self.expect("nothing lost")
+        self.expect(r"kms1\*> ")
+        self.assertIn("+ keymanager root %s..." % base64[:44], self.say("show changes", r"kms1\*> "))
+        self.say("commit", "kms1> ")
+        self.assertIn("set keymanager root %s..." % base64[:40], self.say("show config", "kms1> "))
+        self.assertIn("set keymanager root " + base64, self.say("config export", "# end").replace("\r\n", ""))
+        self.say("unset keymanager root", r"kms1\*> ")
+        self.assertIn("- keymanager root", self.say("show changes", r"kms1\*> "))
+
     def test_sign_and_server_certificate(self):
         """vCenter's request in, a certificate out; a request of our own, a renewed certificate."""
         self.provision()

@@ -2,7 +2,9 @@
 /* Settings: every row's bounds, words and quotes, durations, choices, and back to text. */
 #include "support/check.h"
 
+#include "base/text.h"
 #include "server/config.h"
+#include "support/openssl.h"
 
 static struct config config;
 static char why[300];
@@ -302,6 +304,8 @@ static void shown_settings_read_as_themselves(void **state)
             assert_true(set_value(s, "\"a b #\""));
         else if (s->type == SETTING_LIST)
             assert_true(set_value(s, "192.0.2.1 time.example 2001:db8::1"));
+        else if (s->type == SETTING_ROOT)
+            assert_true(set_value(s, "")); /* see a_root_is_an_authority_in_base64 */
         else if (s->type == SETTING_CHOICE)
             assert_true(
                 set_value(s, strrchr(s->choices, ' ') == NULL ? s->choices : strrchr(s->choices, ' ') + 1));
@@ -341,6 +345,52 @@ static void the_table_has_every_setting(void **state)
     assert_non_null(strstr(text, "| `store commit` | `journal` | journal keymgr | "));
 }
 
+/* The file's bytes as the value of the setting, cut by `less` bytes. */
+static bool set_root(const char *file, size_t less)
+{
+    uint8_t der[3000];
+    char line[4200] = "keymanager root ";
+    size_t len = openssl_get(file, der, sizeof der);
+    struct buf out = buf_over(line, sizeof line);
+    out.len = strlen(line);
+    base64_write(span_of(der, len - less), &out);
+    assert_false(out.full);
+    return set(line);
+}
+
+static void a_root_is_an_authority_in_base64(void **state)
+{
+    (void)state;
+    char text[SETTING_VALUE];
+    struct buf out = buf_over(text, sizeof text);
+    const struct setting *s = setting_at(0);
+    for (size_t i = 0; s->type != SETTING_ROOT; i++)
+        s = setting_at(i);
+    openssl("req -x509 -newkey rsa:4096 -nodes -keyout k -outform DER -out root.der -subj /CN=root -days 9");
+    openssl("req -x509 -newkey rsa:2048 -nodes -keyout k -outform DER -out leaf.der -subj /CN=leaf -days 9 "
+            "-addext basicConstraints=critical,CA:FALSE");
+    assert_true(set_root("root.der", 0));
+    config_show(&config, s, &out);
+    assert_string_equal(text, config.keymanager_root);
+    assert_true(out.len > 1000 && !out.full);
+
+    assert_false(set_root("root.der", 1));
+    assert_string_equal(why, "keymanager root is not an X.509 certificate");
+    assert_false(set_root("leaf.der", 0));
+    assert_string_equal(
+        why, "keymanager root is no authority's certificate: take the root that signed the server's");
+    assert_false(set("keymanager root root.pem"));
+    assert_string_equal(why, "keymanager root is a certificate of at most 2048 bytes, as base64 of its DER");
+    static uint8_t large[ROOT_DER_MAX + 1];
+    openssl_put("large.der", span_of(large, sizeof large));
+    assert_false(set_root("large.der", 0));
+    assert_string_equal(why, "keymanager root is a certificate of at most 2048 bytes, as base64 of its DER");
+    assert_string_equal(text, config.keymanager_root); /* what is refused changes nothing */
+
+    assert_true(set("keymanager root \"\""));
+    assert_string_equal(config.keymanager_root, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,10 +402,11 @@ int main(void)
         cmocka_unit_test_setup(choices_are_whole_words, begin),
         cmocka_unit_test_setup(texts_have_a_length_and_an_alphabet, begin),
         cmocka_unit_test_setup(words_and_quotes, begin),
+        cmocka_unit_test_setup(a_root_is_an_authority_in_base64, begin),
         cmocka_unit_test_setup(strange_paths_are_named, begin),
         cmocka_unit_test_setup(lines_of_clients_are_told_apart, begin),
         cmocka_unit_test_setup(shown_settings_read_as_themselves, begin),
         cmocka_unit_test_setup(the_table_has_every_setting, begin),
     };
-    return cmocka_run_group_tests_name("server/config", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("server/config", tests, openssl_begin, openssl_end);
 }

@@ -253,6 +253,48 @@ static void roots_of_a_file_take_the_place_of_our_own(void **state)
     check_text(span_of(http.roots, http.roots_len), pem);
 }
 
+static size_t certificates_in(struct span text)
+{
+    size_t count = 0;
+    static const char mark[] = "-----BEGIN CERTIFICATE-----\n";
+    for (size_t i = 0; i + sizeof mark - 1 <= text.len; i++)
+        count += memcmp(text.ptr + i, mark, sizeof mark - 1) == 0;
+    return count;
+}
+
+static void one_root_more_stands_beside_the_others(void **state)
+{
+    (void)state;
+    static const char file[] = "-----BEGIN CERTIFICATE-----\nAQID\n-----END CERTIFICATE-----";
+    static const char more[] = "\n-----BEGIN CERTIFICATE-----\nBAUG\n-----END CERTIFICATE-----\n";
+    static char room[KEYMANAGER_ROOTS];
+    struct config config;
+    struct span text;
+    char path[40];
+    config_defaults(&config);
+    assert_true(keymanager_roots(&config, room, &text, why, sizeof why));
+    size_t built_in = certificates_in(text), len = text.len;
+    assert_true(built_in > 1);
+    strcpy(config.keymanager_root, "BAUG");
+    assert_true(keymanager_roots(&config, room, &text, why, sizeof why));
+    assert_int_equal(certificates_in(text), built_in + 1);
+    check_text(span_of(text.ptr + len, text.len - len), more);
+    with_roots(file, path);
+    strcpy(config.keymanager_roots, path);
+    assert_true(keymanager_roots(&config, room, &text, why, sizeof why));
+    unlink(path);
+    assert_int_equal(certificates_in(text), 2);
+    check_text(span_of(text.ptr, sizeof file - 1), file);
+    check_text(span_of(text.ptr + sizeof file - 1, text.len - sizeof file + 1), more);
+
+    memset(config.keymanager_root, 'A', ROOT_TEXT - 1);
+    config.keymanager_root[ROOT_TEXT - 1] = '=';
+    strcpy(config.keymanager_roots, "");
+    assert_true(keymanager_roots(&config, room, &text, why, sizeof why));
+    assert_int_equal(certificates_in(text), built_in + 1);
+    assert_int_equal(text.ptr[text.len - 1], '\n');
+}
+
 /* ---- the local one ---- */
 
 static void the_local_one_begins_too(void **state)
@@ -348,6 +390,7 @@ int main(void)
         TEST(no_memory_for_connections_is_told),
         TEST(roots_that_are_none_are_refused),
         TEST(roots_of_a_file_take_the_place_of_our_own),
+        TEST(one_root_more_stands_beside_the_others),
         TEST(the_local_one_begins_too),
         TEST(what_it_is_and_how_it_does),
         TEST(warnings_come_when_there_is_cause),
