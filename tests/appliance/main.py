@@ -16,7 +16,7 @@ import stage
 
 # Those that take longest first, so that both workers end at about the same time.
 MODULES = ("test_wizard", "test_unlock", "test_change", "test_network", "test_data", "test_seed", "test_restart",
-           "test_certificates", "test_console")
+           "test_certificates", "test_cloud", "test_console")
 WORKERS = 2
 # Seconds; a run that hangs is stopped with a trace of where it stands.
 LONGEST_RUN = 3000

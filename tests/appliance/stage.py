@@ -67,6 +67,11 @@ def set_up_by_script(console, *settings, passphrase=box.PASSPHRASE):
     """Set up with the line protocol, with one client. The recovery key."""
     console.expect(box.FIRST_SCREEN)
     console.script()
+    return configure(console, *settings, passphrase=passphrase)
+
+
+def configure(console, *settings, passphrase=box.PASSPHRASE):
+    """The same, in the line protocol already."""
     console.set("server name kms1", *settings)
     console.run("secret passphrase", passphrase)
     with open(vcenter().cert, encoding="ascii") as file:
