@@ -10,9 +10,12 @@ static bool only(const char *text, const char *allowed)
 }
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
+/* Of a host by its name: certificates are checked by names, never by addresses. */
 static bool is_url(const char *text)
 {
-    return strncmp(text, "https://", 8) == 0 && only(text + 8, LETTERS ".-:[]");
+    if (strncmp(text, "https://", 8) != 0 || !only(text + 8, LETTERS ".-:"))
+        return false;
+    return strspn(text + 8, "0123456789.") != strcspn(text + 8, ":");
 }
 
 bool keyprotect_check(const struct keyprotect_settings *s, char *why, size_t cap)
@@ -30,11 +33,12 @@ bool keyprotect_check(const struct keyprotect_settings *s, char *why, size_t cap
     else if (s->region[0] == 0 && s->endpoint[0] == 0)
         text = "set keymanager region, as us-south or eu-de, or keymanager endpoint";
     else if (s->endpoint[0] != 0 && !is_url(s->endpoint))
-        text = "keymanager endpoint is https://HOST or https://HOST:PORT, without a path";
+        text =
+            "keymanager endpoint is https://HOST or https://HOST:PORT with a name for HOST, without a path";
     else if (s->iam[0] != 0 && !is_url(s->iam))
-        text = "keymanager iam is https://HOST or https://HOST:PORT, without a path";
+        text = "keymanager iam is https://HOST or https://HOST:PORT with a name for HOST, without a path";
     else if (s->broker[0] != 0 && !is_url(s->broker))
-        text = "keymanager broker is https://HOST or https://HOST:PORT, without a path";
+        text = "keymanager broker is https://HOST or https://HOST:PORT with a name for HOST, without a path";
     else if (s->proxy[0] != 0 &&
              (strncmp(s->proxy, "http://", 7) != 0 || !only(s->proxy + 7, LETTERS ".-:[]")))
         text = "keymanager proxy is http://HOST:PORT, without name and password: secrets are no settings";

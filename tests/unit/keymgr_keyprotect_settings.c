@@ -32,6 +32,12 @@ static void settings_are_refused_by_name(void **state)
     CHECK_REFUSED(endpoint, "http://host", "keymanager endpoint");
     CHECK_REFUSED(endpoint, "https://", "keymanager endpoint");
     CHECK_REFUSED(endpoint, "https://host/path", "keymanager endpoint");
+    CHECK_REFUSED(endpoint, "https://192.0.2.1", "with a name for HOST");
+    CHECK_REFUSED(endpoint, "https://192.0.2.1:443", "with a name for HOST");
+    CHECK_REFUSED(endpoint, "https://[2001:db8::1]", "with a name for HOST");
+    CHECK_REFUSED(endpoint, "https://:443", "with a name for HOST");
+    CHECK_REFUSED(iam, "https://192.0.2.1", "keymanager iam");
+    CHECK_REFUSED(broker, "https://192.0.2.1", "keymanager broker");
     CHECK_REFUSED(iam, "https://user@host", "keymanager iam");
     CHECK_REFUSED(broker, "host", "keymanager broker");
     CHECK_REFUSED(proxy, "https://host", "keymanager proxy");
