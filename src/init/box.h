@@ -137,6 +137,7 @@ struct box {
     uint64_t seed_ms;      /* when volumes are looked at next */
     uint32_t seed_volumes; /* those that were looked at */
     bool unlock_asked;     /* the box's own try to open its key slots is done */
+    bool chores_begun;     /* what can wait until the server is there */
     bool halt;             /* instead of restarting */
     bool erase;            /* the data partition, on the way down */
 };

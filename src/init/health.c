@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define ASK_EVERY_MS 2000
+#define ASK_SOON_MS  200 /* while it starts */
 /* milliseconds without an answer: of a server that has answered before, and of one that starts (it reads its
  * journal and may make keys on a slow board) */
 #define HUNG_MS  30000
@@ -116,7 +117,8 @@ void health_turn(struct box *box, uint64_t *deadline)
         h->state[0] = 0;
         return;
     }
-    if (box->now.mono_ms - h->asked_ms >= ASK_EVERY_MS)
+    uint64_t every = h->answered_ms == 0 ? ASK_SOON_MS : ASK_EVERY_MS;
+    if (box->now.mono_ms - h->asked_ms >= every)
         ask(box);
     if (health_hangs(box) && h->killed_ms <= box->serve.started_ms) {
         log_write(&box->log, LOG_ERROR, "init", "the server does not answer: it is killed and started again");
@@ -124,6 +126,6 @@ void health_turn(struct box *box, uint64_t *deadline)
         hang_up(h);
         h->killed_ms = box->now.mono_ms;
     }
-    if (h->asked_ms + ASK_EVERY_MS < *deadline)
-        *deadline = h->asked_ms + ASK_EVERY_MS;
+    if (h->asked_ms + every < *deadline)
+        *deadline = h->asked_ms + every;
 }

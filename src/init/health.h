@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether the server is alive and what its state is: asked over its control socket every two seconds, so that
- * a server that hangs is told from one that serves. One that hangs is killed and started again.
+ * Whether the server is alive and what its state is: asked over its control socket every two seconds, more
+ * often while it starts, so that a server that hangs is told from one that serves. One that hangs is killed
+ * and started again.
  */
 #ifndef HOLDFAST_INIT_HEALTH_H
 #define HOLDFAST_INIT_HEALTH_H

@@ -31,6 +31,7 @@
 #define LONGEST_SLEEP_MS 5000
 #define DISK_WAIT_MS     15000
 #define DISK_LOOK_MS     200
+#define CHORES_WAIT_MS   10000 /* after the start of the box, at most */
 #define NET_SETTLES_MS   15000
 /* seconds that opening the key slots may take: a slow TPM, a slow hash */
 #define UNLOCK_SECONDS 120
@@ -146,12 +147,31 @@ static void begin_with_data(struct box *box)
     box->login_ms = box->now.mono_ms + 1000ull * admin_wait(box->login_failures);
     timekeeper_floor(&box->time, time_stored_read(CLOCK_FILE));
     init_go_on(box);
-    slot_trial_begin(box);
-    if (!job_start(box, OWN_GROW, grow_job, &none, GROW_SECONDS, NULL))
-        log_write(&box->log, LOG_INFO, "init", "the data partition is not grown this time");
     if (box->phase == PHASE_LOCKED &&
         !job_start(box, OWN_UNLOCK, unlock_job, &none, UNLOCK_SECONDS, unlock_done))
         unlock_done(box, false);
+}
+
+/* The server comes first: writing down this boot and growing the partition take the disk and the processor.
+ */
+static void chores_turn(struct box *box, uint64_t *deadline)
+{
+    const struct job_call none = {.out = -1};
+    uint64_t until = box->started_ms + CHORES_WAIT_MS;
+    bool has_data = box->phase == PHASE_ENTRY || box->phase == PHASE_LOCKED || box->phase == PHASE_SERVING;
+    bool waits = (box->phase == PHASE_LOCKED && !box->unlock_asked) ||
+                 (box->phase == PHASE_SERVING && box->health.answered_ms == 0);
+    if (box->chores_begun || !has_data)
+        return;
+    if (waits && box->now.mono_ms < until) {
+        if (until < *deadline)
+            *deadline = until;
+        return;
+    }
+    box->chores_begun = true;
+    slot_trial_begin(box);
+    if (!job_start(box, OWN_GROW, grow_job, &none, GROW_SECONDS, NULL))
+        log_write(&box->log, LOG_INFO, "init", "the data partition is not grown this time");
 }
 
 static void look_for_disk(struct box *box, uint64_t *deadline)
@@ -287,6 +307,7 @@ static void turn_all(struct box *box, uint64_t *deadline)
     look_for_randomness(box);
     follow_network(box);
     trial_turn(box, deadline);
+    chores_turn(box, deadline);
     slot_trial_turn(box, deadline);
     provision_turn(box, deadline);
     job_turn(box);
