@@ -10,21 +10,21 @@
 bool command_box_restart(struct session *s, const struct grammar_match *m)
 {
     (void)m;
-    return session_confirm(s, "Restart now? Hosts cannot fetch keys meanwhile.") &&
+    return session_confirm_loss(s, "Restart now? Hosts cannot fetch keys meanwhile.") &&
            session_init(s, "restart");
 }
 
 bool command_box_halt(struct session *s, const struct grammar_match *m)
 {
     (void)m;
-    return session_confirm(s, "Power off? Hosts cannot fetch keys until it is on again.") &&
+    return session_confirm_loss(s, "Power off? Hosts cannot fetch keys until it is on again.") &&
            session_init(s, "halt");
 }
 
 bool command_box_update_apply(struct session *s, const struct grammar_match *m)
 {
     (void)m;
-    return session_confirm(s, "Restart into the other slot now?") && session_init(s, "update apply");
+    return session_confirm_loss(s, "Restart into the other slot now?") && session_init(s, "update apply");
 }
 
 bool command_box_wipe(struct session *s, const struct grammar_match *m)

@@ -132,6 +132,8 @@ bool command_change_commit(struct session *s, const struct grammar_match *m)
     line[out.len] = 0;
     if (!s->term.script && !candidate_is_changed(&s->candidate))
         return session_fail(s, "nothing to commit: the candidate is what is in force");
+    if (!config_serves_alike(&s->candidate.base, &s->candidate.now) && !session_confirm_loss(s, NULL))
+        return false;
     struct secret passphrase = {.len = 0};
     if (s->candidate.now.unlock == UNLOCK_PASSPHRASE && s->candidate.base.unlock != UNLOCK_PASSPHRASE &&
         secret_read(&s->line, "Passphrase: ", false, session_idle(s), &passphrase) != LINE_ENTERED)

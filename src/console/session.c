@@ -226,6 +226,19 @@ bool session_confirm(struct session *s, const char *question)
     return session_fail(s, "not confirmed; nothing was done");
 }
 
+bool session_confirm_loss(struct session *s, const char *question)
+{
+    session_refresh(s);
+    bool away = strcmp(s->state.serving, "GRACE") == 0 || strcmp(s->state.serving, "DENIED") == 0;
+    if (away && !s->term.script)
+        term_print(&s->term,
+                   "  The state is %s: keys are served from memory alone. This restarts the server, and no\n"
+                   "  key is served then until the key manager answers again.\n",
+                   s->state.serving);
+    return question == NULL ? !away || session_confirm(s, "Do it all the same?")
+                            : session_confirm(s, question);
+}
+
 void session_print_why(struct session *s)
 {
     char text[sizeof s->why + 8];

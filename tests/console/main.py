@@ -5,9 +5,11 @@ import os
 import re
 import shutil
 import socket
+import socketserver
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -37,6 +39,14 @@ def certificate(folder, name):
                     "-keyout", path + ".key", "-out", path + ".pem"], check=True, capture_output=True)
     with open(path + ".pem", encoding="ascii") as file:
         return file.read()
+
+
+class Away(socketserver.StreamRequestHandler):
+    """A server whose key manager is away."""
+
+    def handle(self):
+        for line in self.rfile:
+            self.wfile.write(b"GRACE 3600 s left\nOK\n" if line == b"show state\n" else b"OK\n")
 
 
 class Console(unittest.TestCase):
@@ -285,6 +295,24 @@ class Prompt(Console):
         self.expect(r"\[y/N\]: ")
         self.say("n", "not confirmed")
         self.assertNotIn("restart", [line for line, _ in self.box.asked])
+
+    def test_what_would_lose_keys_is_asked_about(self):
+        """While the key manager is away, a restart of the server leaves it without keys."""
+        self.provision()
+        self.box.stop_server()
+        os.unlink(self.box.serve_socket)
+        away = socketserver.ThreadingUnixStreamServer(self.box.serve_socket, Away)
+        self.addCleanup(away.server_close)
+        self.addCleanup(away.shutdown)
+        threading.Thread(target=away.serve_forever, daemon=True).start()
+        self.say("set admin idle 5m", "> ")
+        self.assertNotIn("[y/N]", self.say("commit", "revision 2 is active"))
+        self.say("set keymanager timeout 9s", "> ")
+        self.assertIn("The state is GRACE", self.say("commit", r"Do it all the same\? \[y/N\]: "))
+        self.say("n", "not confirmed")
+        self.assertIn("The state is GRACE", self.say("system restart", r"Restart now\?.*\[y/N\]: "))
+        self.say("n", "not confirmed")
+        self.assertEqual([line for line, _ in self.box.asked if line.startswith(("commit", "restart"))], ["commit"])
 
 
 class Configuration(Console):
