@@ -38,19 +38,6 @@
 /* and that a disk may take to become larger */
 #define GROW_SECONDS 300
 
-void box_fault(struct box *box, enum fault kind, const char *text)
-{
-    char *place = box->faults[kind];
-    if (text == NULL) {
-        place[0] = 0;
-        return;
-    }
-    if (strncmp(place, text, FAULT_TEXT - 1) == 0)
-        return;
-    snprintf(place, FAULT_TEXT, "%.*s", FAULT_TEXT - 1, text);
-    log_write(&box->log, LOG_WARNING, "init", "%s", text);
-}
-
 bool init_has_key(const struct box *box)
 {
     struct stat info;
