@@ -25,6 +25,8 @@ sys.path.append(os.path.join(ROOT, "tests", "integration"))
 
 PATIENCE = 90  # seconds for what normally takes a moment
 LONG = 300  # seconds for what makes keys or hashes slowly; nothing is fast without KVM on a busy machine
+# With its normal gigabyte for translated code QEMU takes minutes to forget the code of before a restart.
+EMULATION = ("-accel", "tcg,tb-size=32", "-cpu", "max")
 PASSPHRASE = "correct horse battery"
 FIRST_SCREEN = r"(?:other ways \(USB stick, pasted file\)|s, restart or reset): "
 LOGIN = r"Enter logs in; s status, recover, reset: "
@@ -196,13 +198,14 @@ class Box:
         self.disk = disk
         self._home = tempfile.mkdtemp(dir=_folder)
         self.port = free_port()
+        self._qmp = self.console = None
         with open(part("cmdline"), encoding="ascii") as file:
             cmdline = file.read()
         if network == "user":
             # No way out of it: what is outside must make no difference.
             network = "user,restrict=on,hostfwd=tcp:127.0.0.1:%d-:5696" % self.port
         # Without a SATA controller: Linux waits 0.3 s for ports that have nothing at them.
-        words = ["qemu-system-x86_64", "-machine", "q35,accel=tcg,sata=off", "-cpu", "max", "-smp", "2", "-m", "256", "-S",
+        words = ["qemu-system-x86_64", "-machine", "q35,sata=off", *EMULATION, "-smp", "2", "-m", "256", "-S",
                  "-nodefaults", "-no-user-config", "-display", "none", "-kernel", part("kernel"), "-initrd",
                  part("initramfs.zst"), "-append", cmdline, "-drive", "file=%s,format=raw,if=virtio" % disk,
                  "-netdev", network + ",id=net", "-device", "virtio-net-pci,netdev=net,id=card,romfile=,mac=" + mac,
@@ -300,8 +303,9 @@ class Box:
         _machines.remove(self)
         self._process.kill()
         self._process.wait(PATIENCE)
-        self._qmp.close()
-        self.console.close()
+        for end in (self._qmp, self.console):
+            if end is not None:
+                end.close()
 
     def ended(self, seconds=PATIENCE):
         """Wait until the machine has powered itself off."""

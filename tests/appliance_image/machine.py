@@ -79,7 +79,7 @@ class Machine(box.Box):
         started directly. stays_off: the first restart ends the machine."""
         self._home = tempfile.mkdtemp(dir=os.path.dirname(box.file_name("home")))
         self.port, self.tpm, self.disk, self.console = 0, tpm, disk, None
-        words = ["qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-smp", str(smp), "-m", "256", "-S",
+        words = ["qemu-system-x86_64", "-machine", "q35", *box.EMULATION, "-smp", str(smp), "-m", "256", "-S",
                  "-nodefaults", "-no-user-config", "-display", "none", *disk, "-device", "virtio-rng-pci",
                  "-device", "virtio-net-pci,netdev=net,id=card,romfile=,mac=52:54:00:00:00:01",
                  "-qmp", "unix:%s,server=on,wait=off" % self._path("qmp"),
