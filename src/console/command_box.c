@@ -7,6 +7,12 @@
 #include "console/pem_paste.h"
 #include "crypto/pem.h"
 
+bool command_box_cache_erase(struct session *s, const struct grammar_match *m)
+{
+    (void)m;
+    return session_confirm_loss(s, NULL) && session_serve(s, "cache erase");
+}
+
 bool command_box_restart(struct session *s, const struct grammar_match *m)
 {
     (void)m;

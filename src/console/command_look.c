@@ -33,33 +33,18 @@ bool command_look_version(struct session *s, const struct grammar_match *m)
     return true;
 }
 
-/* A person needs no more of a certificate than its beginning; config export has all of it. */
-static void print_setting(void *to, struct span line)
-{
-    struct session *s = to;
-    char text[80];
-    if (s->term.script || line.len <= PATH_MAX_BYTES + 100) {
-        term_line(&s->term, line);
-        return;
-    }
-    snprintf(text, sizeof text, "%.60s...", (const char *)line.ptr);
-    term_line(&s->term, span_of_text(text));
-}
-
 bool command_look_config(struct session *s, const struct grammar_match *m)
 {
-    char word[20], command[40];
+    char word[20];
     uint64_t number;
     if (m->count == 2)
-        return session_get(s, s->init_path != NULL, s->init_path != NULL ? "config" : "show config",
-                           print_setting, s);
+        return s->init_path == NULL ? session_serve(s, "show config") : session_init(s, "config");
     command_word(m, 2, word, sizeof word);
     if (strcmp(word, "all") == 0)
-        return session_get(s, false, "show config", print_setting, s);
+        return session_serve(s, "show config");
     if (number_read(m->words[2], UINT32_MAX, &number) != STATUS_OK)
         return session_fail(s, "show config, show config all, or show config and a number of show revisions");
-    snprintf(command, sizeof command, "config %llu", (unsigned long long)number);
-    return session_get(s, true, command, print_setting, s);
+    return session_init(s, "config %llu", (unsigned long long)number);
 }
 
 static void print_change(void *to, struct span line)

@@ -23,7 +23,8 @@ struct command {
 
 /* Rows with the same beginning stand together. */
 static const struct command rows[] = {
-    {"cache erase", "wipes every key from memory; they are fetched again when asked for", TO_SERVE, NULL},
+    {"cache erase", "wipes every key from memory; they are fetched again when asked for", 0,
+     command_box_cache_erase},
     {"cache refresh", "asks the key manager for everything anew", TO_SERVE, NULL},
     {"cert activate", "puts the prepared certificate in force", TO_SERVE, NULL},
     {"cert csr <rsa|ec|name...>", "prints a signing request for a CA", TO_SERVE, NULL},

@@ -28,8 +28,8 @@ command_run command_change_api_key, command_change_passphrase, command_change_re
 command_run command_client_add, command_client_add_usb, command_client_sign, command_client_user_add,
     command_cert_install, command_key_retire;
 /* console/command_box.c */
-command_run command_box_restart, command_box_halt, command_box_wipe, command_box_update_apply,
-    command_box_test_all, command_box_menu, command_box_setup;
+command_run command_box_cache_erase, command_box_restart, command_box_halt, command_box_wipe,
+    command_box_update_apply, command_box_test_all, command_box_menu, command_box_setup;
 command_run command_session_size, command_session_idle_time, command_session_test_paste,
     command_session_begin_script, command_session_end, command_session_logout;
 /* console/transfer.c */

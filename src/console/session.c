@@ -47,11 +47,22 @@ static bool ask(struct session *s, bool box, const struct link_ask *how)
                         why);
 }
 
-/* SHA-256 thumbprints take two rows of 16 bytes: no line is longer than a terminal. */
+static bool begins_with(struct span line, const char *text)
+{
+    size_t len = strlen(text);
+    return line.len >= len && memcmp(line.ptr, text, len) == 0;
+}
+
+/* SHA-256 thumbprints take two rows of 16 bytes: no line is longer than a terminal. A person needs no more of
+ * a root certificate than its beginning; config export has all of it. */
 static void print_line(void *to, struct span line)
 {
     struct session *s = to;
     size_t mark = 0;
+    if (!s->term.script && line.len > 80 && begins_with(line, "set keymanager root ")) {
+        term_print(&s->term, "%.60s...\n", (const char *)line.ptr);
+        return;
+    }
     while (mark < line.len && line.ptr[mark] != '=')
         mark++;
     bool thumbprint =
@@ -232,8 +243,8 @@ bool session_confirm_loss(struct session *s, const char *question)
     bool away = strcmp(s->state.serving, "GRACE") == 0 || strcmp(s->state.serving, "DENIED") == 0;
     if (away && !s->term.script)
         term_print(&s->term,
-                   "  The state is %s: keys are served from memory alone. This restarts the server, and no\n"
-                   "  key is served then until the key manager answers again.\n",
+                   "  The state is %s: keys are served from memory alone. After this no key is served until\n"
+                   "  the key manager answers again.\n",
                    s->state.serving);
     return question == NULL ? !away || session_confirm(s, "Do it all the same?")
                             : session_confirm(s, question);

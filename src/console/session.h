@@ -59,8 +59,8 @@ void session_add_candidate(struct session *session, struct buf *body);
 unsigned session_idle(const struct session *session);
 /* What was typed before is not taken for the answer; in a script nothing is asked. */
 bool session_confirm(struct session *session, const char *question);
-/* The same before a restart of the server: tells when its keys would not come back. Without a question it
- * asks only then. */
+/* The same before what takes the keys out of the server's memory: tells when they would not come back.
+ * Without a question it asks only then. */
 bool session_confirm_loss(struct session *session, const char *question);
 /* A line in answer to a question, in session->line. */
 enum line_end session_question(struct session *session, const char *prompt);

@@ -121,9 +121,10 @@ void health_turn(struct box *box, uint64_t *deadline)
     if (box->now.mono_ms - h->asked_ms >= every)
         ask(box);
     if (health_hangs(box) && h->killed_ms <= box->serve.started_ms) {
-        log_write(&box->log, LOG_ERROR, "init", "the server does not answer: it is killed and started again");
+        box_fault(box, FAULT_SERVE, "the server did not answer: it was killed and is started again");
         kill(box->serve.pid, SIGKILL);
         hang_up(h);
+        h->state[0] = 0;
         h->killed_ms = box->now.mono_ms;
     }
     if (h->asked_ms + every < *deadline)

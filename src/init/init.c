@@ -31,7 +31,7 @@
 #define LONGEST_SLEEP_MS 5000
 #define DISK_WAIT_MS     15000
 #define DISK_LOOK_MS     200
-#define CHORES_WAIT_MS   10000 /* after the start of the box, at most */
+#define CHORES_WAIT_MS   5000 /* after the start of the box, at most */
 #define NET_SETTLES_MS   15000
 /* seconds that opening the key slots may take: a slow TPM, a slow hash */
 #define UNLOCK_SECONDS 120

@@ -170,11 +170,11 @@ void supervise_turn(struct box *box, uint64_t *deadline)
 }
 
 /* 0.1, 0.2, 0.4 ... 30 s for one that ends soon after its start. */
-static void plan_next(struct box *box, struct child *child, int status)
+static void plan_next(struct box *box, struct child *child, int status, bool worked)
 {
     child->pid = 0;
     child->status = status;
-    bool settled = box->now.mono_ms - child->started_ms >= SETTLED_MS;
+    bool settled = worked && box->now.mono_ms - child->started_ms >= SETTLED_MS;
     child->failures = settled ? 0 : child->failures + 1;
     uint32_t shift = child->failures < 10 ? child->failures : 9;
     uint64_t wait = 50ull << shift;
@@ -184,7 +184,7 @@ static void plan_next(struct box *box, struct child *child, int status)
 static void serve_ended(struct box *box, int status)
 {
     char text[FAULT_TEXT];
-    plan_next(box, &box->serve, status);
+    plan_next(box, &box->serve, status, box->health.answered_ms != 0);
     bool asked = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     if (asked) {
         box->serve.failures = 0;
@@ -212,7 +212,7 @@ void supervise_ended(struct box *box, pid_t pid, int status)
         struct console_line *console = &box->consoles[i];
         if (console->child.pid != pid)
             continue;
-        plan_next(box, &console->child, status);
+        plan_next(box, &console->child, status, true);
         console->absent = WIFEXITED(status) && WEXITSTATUS(status) == 3;
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
             console->child.failures = 0, console->child.next_ms = box->now.mono_ms + 100;

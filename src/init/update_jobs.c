@@ -54,6 +54,14 @@ bool show_update_job(struct box *box, const struct job_call *call, char *why, si
     return update_status(&update, call->out, why, cap);
 }
 
+/* What the key manager is trusted by; when that cannot be read, what is built in. */
+static void take_roots(const struct box *box, char room[KEYMANAGER_ROOTS], struct update_box *update, int out)
+{
+    char why[300];
+    if (!keymanager_roots(&box->config, room, &update->roots, why, sizeof why))
+        dprintf(out, "%s; the built-in roots are used\n", why);
+}
+
 /* update check [URL] */
 bool update_check_job(struct box *box, const struct job_call *call, char *why, size_t cap)
 {
@@ -63,9 +71,9 @@ bool update_check_job(struct box *box, const struct job_call *call, char *why, s
     word_at(call, 2, url);
     if (url[0] == 0)
         snprintf(url, sizeof url, "%s", box->config.update_url);
+    take_roots(box, roots, &update, call->out);
     if (url[0] != 0)
-        return keymanager_roots(&box->config, roots, &update.roots, why, cap) &&
-               update_check(&update, url, call->out, why, cap);
+        return update_check(&update, url, call->out, why, cap);
     snprintf(why, cap, "name an address, or set update url");
     return false;
 }
@@ -98,9 +106,9 @@ bool update_from_job(struct box *box, const struct job_call *call, char *why, si
     struct update_box update = update_box_of(box, &room);
     word_at(call, 2, where);
     word_at(call, 3, file);
+    take_roots(box, roots, &update, call->out);
     bool good = strcmp(where, "usb") == 0 ? update_from_usb(&update, file, call->out, why, cap)
-                                          : keymanager_roots(&box->config, roots, &update.roots, why, cap) &&
-                                                update_from_url(&update, where, call->out, why, cap);
+                                          : update_from_url(&update, where, call->out, why, cap);
     if (!good)
         return false;
     if (box->phase == PHASE_SERVING && !prepare_seal(box, &update, call->out, seal_why, sizeof seal_why))
@@ -129,29 +137,28 @@ bool update_rollback_job(struct box *box, const struct job_call *call, char *why
     return update_rollback(&update, call->out, why, cap);
 }
 
-static void note_end(enum boot_end end)
+/* Before this boot's line is there, the last line is another's. */
+static void note_end(const struct box *box, enum boot_end end)
 {
-    if (!boots_end(BOOTS_FILE, end))
+    if (box->slot_known && !boots_end(BOOTS_FILE, end))
         return; /* show boot will say that power was lost: not worth staying for */
 }
 
 bool restart_job(struct box *box, const struct job_call *call, char *why, size_t cap)
 {
-    (void)box;
     (void)call;
     (void)why;
     (void)cap;
-    note_end(BOOT_RESTART);
+    note_end(box, BOOT_RESTART);
     return true;
 }
 
 bool halt_job(struct box *box, const struct job_call *call, char *why, size_t cap)
 {
-    (void)box;
     (void)call;
     (void)why;
     (void)cap;
-    note_end(BOOT_HALT);
+    note_end(box, BOOT_HALT);
     return true;
 }
 

@@ -363,6 +363,8 @@ static void explain(const struct http_slot *s, struct http_answer *a)
         more = ": it is for another name";
     else if (a->outcome == HTTP_UNTRUSTED && strstr(s->error, "IP address") != NULL)
         more = ": it proves names, not IP addresses; use a name";
+    else if (a->outcome == HTTP_UNTRUSTED && s->code == CURLE_SSL_CACERT_BADFILE)
+        more = ": one of our roots cannot be used; see keymanager root and keymanager roots";
     else if (a->outcome == HTTP_UNTRUSTED)
         more = ": none of the roots signed it; see keymanager roots";
     snprintf(a->why, sizeof a->why, "%.*s: %s%s", (int)strcspn(host, "/"), host, texts[a->outcome], more);

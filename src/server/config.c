@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "crypto/x509_key.h"
 #include "crypto/x509_read.h"
 
 #define SECOND    1000ull
@@ -247,9 +248,9 @@ static bool set_text(char *field, const struct setting *s, struct span value, ch
                  least, PATH_MAX_BYTES - 1);
         return false;
     }
+    memset(field, 0, PATH_MAX_BYTES); /* settings are compared as bytes */
     if (value.len != 0)
         memcpy(field, value.ptr, value.len);
-    field[value.len] = 0;
     return true;
 }
 
@@ -258,6 +259,7 @@ static bool set_root(char *field, const struct setting *s, struct span value, ch
     uint8_t der[ROOT_DER_MAX];
     size_t len = 0;
     struct x509_facts facts;
+    struct x509_key key;
     if (value.len > ROOT_TEXT || base64_read(value, der, sizeof der, &len) != STATUS_OK)
         snprintf(why, cap, "%s is a certificate of at most %d bytes, as base64 of its DER", s->path,
                  ROOT_DER_MAX);
@@ -266,9 +268,12 @@ static bool set_root(char *field, const struct setting *s, struct span value, ch
     else if (len != 0 && !facts.is_authority)
         snprintf(why, cap, "%s is no authority's certificate: take the root that signed the server's",
                  s->path);
+    else if (len != 0 && x509_key_read(facts.public_key, &key) != STATUS_OK)
+        snprintf(why, cap, "%s has a key that is neither RSA of at most 4096 bits nor ECDSA on a NIST curve",
+                 s->path);
     else {
         struct buf out = buf_over(field, ROOT_TEXT + 1);
-        field[0] = 0;
+        memset(field, 0, ROOT_TEXT + 1);
         base64_write(span_of(der, len), &out);
         return true;
     }

@@ -34,7 +34,7 @@ void keymanager_write_test(const struct server *s, size_t *from, struct buf *out
 /*
  * The root certificates that these settings trust, as PEM: of the file that they name, else those that are
  * built in; and the one more among the settings. `room` has KEYMANAGER_ROOTS bytes; what is answered lies
- * there. False with a text in why.
+ * there. False with a text in why, and *out is what is built in.
  */
 MUST_USE bool keymanager_roots(const struct config *config, char *room, struct span *out, char *why,
                                size_t cap);

@@ -53,12 +53,16 @@ static void one_that_stays_when_killed_is_hopeless(void **state)
         _exit(0);
     }
     start_at(MINUTE, pid);
+    strcpy(box.health.state, "READY");
+    box.log = (struct log){.fd = -1};
     uint64_t deadline = UINT64_MAX;
     box.now.mono_ms = 4 * MINUTE + 1;
     health_turn(&box, &deadline);
     siginfo_t end = {0};
     assert_int_equal(waitid(P_PID, (id_t)pid, &end, WEXITED | WNOWAIT), 0);
     assert_int_equal(end.si_status, SIGKILL);
+    assert_string_equal(box.health.state, "");
+    assert_non_null(strstr(box.faults[FAULT_SERVE], "did not answer"));
     uint64_t killed = box.health.killed_ms;
     assert_int_equal(killed, box.now.mono_ms);
 

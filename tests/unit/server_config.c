@@ -379,6 +379,10 @@ static void a_root_is_an_authority_in_base64(void **state)
     assert_false(set_root("leaf.der", 0));
     assert_string_equal(
         why, "keymanager root is no authority's certificate: take the root that signed the server's");
+    openssl("genpkey -algorithm ed25519 -out k");
+    openssl("req -x509 -key k -outform DER -out ed25519.der -subj /CN=root -days 9");
+    assert_false(set_root("ed25519.der", 0));
+    assert_non_null(strstr(why, "neither RSA of at most 4096 bits nor ECDSA"));
     assert_false(set("keymanager root root.pem"));
     assert_string_equal(why, "keymanager root is a certificate of at most 2048 bytes, as base64 of its DER");
     static uint8_t large[ROOT_DER_MAX + 1];
