@@ -20,6 +20,7 @@
 #include "init/grow.h"
 #include "init/health.h"
 #include "init/job.h"
+#include "init/order.h"
 #include "init/power.h"
 #include "init/provision.h"
 #include "init/revisions.h"
@@ -31,7 +32,6 @@
 #define LONGEST_SLEEP_MS 5000
 #define DISK_WAIT_MS     15000
 #define DISK_LOOK_MS     200
-#define CHORES_WAIT_MS   5000 /* after the start of the box, at most */
 #define NET_SETTLES_MS   15000
 /* seconds that opening the key slots may take: a slow TPM, a slow hash */
 #define UNLOCK_SECONDS 120
@@ -139,22 +139,12 @@ static void begin_with_data(struct box *box)
         unlock_done(box, false);
 }
 
-/* The server comes first: writing down this boot and growing the partition take the disk and the processor.
- */
+/* Once in a start. */
 static void chores_turn(struct box *box, uint64_t *deadline)
 {
     const struct job_call none = {.out = -1};
-    uint64_t until = box->started_ms + CHORES_WAIT_MS;
-    bool has_data = box->phase == PHASE_ENTRY || box->phase == PHASE_LOCKED || box->phase == PHASE_SERVING;
-    bool waits = (box->phase == PHASE_LOCKED && !box->unlock_asked) ||
-                 (box->phase == PHASE_SERVING && box->health.answered_ms == 0);
-    if (box->chores_begun || !has_data)
+    if (box->chores_begun || order_chores_wait(box, deadline))
         return;
-    if (waits && box->now.mono_ms < until) {
-        if (until < *deadline)
-            *deadline = until;
-        return;
-    }
     box->chores_begun = true;
     slot_trial_begin(box);
     if (!job_start(box, OWN_GROW, grow_job, &none, GROW_SECONDS, NULL))

@@ -16,13 +16,13 @@
 #include <unistd.h>
 
 #include "init/files.h"
+#include "init/order.h"
 #include "init/revisions.h"
 
-#define LONGEST_WAIT_MS  30000
-#define SETTLED_MS       60000 /* a child that ran this long has not failed to start */
-#define DEVICE_WAIT_MS   3000  /* until a console's device is looked for again */
-#define STOP_TENTHS      100
-#define CONSOLES_WAIT_MS 4000 /* after the start of the box, at most */
+#define LONGEST_WAIT_MS 30000
+#define SETTLED_MS      60000 /* a child that ran this long has not failed to start */
+#define DEVICE_WAIT_MS  3000  /* until a console's device is looked for again */
+#define STOP_TENTHS     100
 
 static void fresh_signals(void)
 {
@@ -140,29 +140,13 @@ static bool is_due(const struct box *box, const struct child *child, uint64_t *d
     return true;
 }
 
-/*
- * Before the disk is found nobody knows whether the box is set up, and its consoles would say that it is not.
- * While it opens its key slots they wait for a moment, so that the server comes first.
- */
-static bool consoles_wait(const struct box *box, uint64_t *deadline)
-{
-    uint64_t until = box->started_ms + CONSOLES_WAIT_MS;
-    if (box->phase == PHASE_DISK)
-        return true;
-    if (box->phase != PHASE_LOCKED || box->unlock_asked || box->now.mono_ms >= until)
-        return false;
-    if (until < *deadline)
-        *deadline = until;
-    return true;
-}
-
 void supervise_turn(struct box *box, uint64_t *deadline)
 {
     if (box->phase == PHASE_GOING)
         return;
     if (box->phase == PHASE_SERVING && is_due(box, &box->serve, deadline))
         start_serve(box);
-    if (consoles_wait(box, deadline))
+    if (order_consoles_wait(box, deadline))
         return;
     for (size_t i = 0; i < CONSOLES_MAX && box->consoles[i].device[0] != 0; i++)
         if (is_due(box, &box->consoles[i].child, deadline))
