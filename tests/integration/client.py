@@ -344,5 +344,9 @@ class Witness:
         return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
 
     def longest(self):
-        """The longest exchange, in seconds."""
+        """The longest exchange, in seconds; the one that is under way counts."""
+        count = len(self.times)
+        world.wait_for(lambda: len(self.times) > count or not self._thread.is_alive(), "another exchange", pause=0.001)
+        if self.error is not None:
+            raise AssertionError("the other client was not served: %r" % self.error) from self.error
         return max(self.times)
