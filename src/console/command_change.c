@@ -6,15 +6,17 @@
 #include "base/wipe.h"
 #include "console/commands.h"
 
-/* "keymanager root", the one setting of its type */
-#define ROOT_PATH_WORDS 2
-
 static bool match_setting(struct session *s, const struct grammar_match *m, struct grammar_match *setting)
 {
     if (m->count < 2)
         return session_fail(s, "set PATH VALUE; set ? lists the settings");
     return grammar_match(&grammar_settings, m->words + 1, m->count - 1, !s->term.script, setting, s->why,
                          sizeof s->why);
+}
+
+bool command_asks_for_root(const struct grammar_match *setting)
+{
+    return setting_at(setting->row)->type == SETTING_ROOT && setting->count == 2;
 }
 
 /* `set keymanager root` without a value: the certificate follows as PEM. */
@@ -42,7 +44,7 @@ bool command_change_set(struct session *s, const struct grammar_match *m)
         return session_fail(s, "clients and users are no settings: client add NAME, user add NAME");
     if (!match_setting(s, m, &setting))
         return false;
-    if (setting_at(setting.row)->type == SETTING_ROOT && setting.count == ROOT_PATH_WORDS)
+    if (command_asks_for_root(&setting))
         return set_root(s, &setting);
     return candidate_set(&s->candidate, setting.words, setting.count, s->why, sizeof s->why);
 }

@@ -210,9 +210,11 @@ bool commands_check(struct session *s, struct span line)
     struct config copy = s->candidate.now;
     struct grammar_match setting;
     bool is_client;
-    return grammar_match(&grammar_settings, m.words + 1, m.count - 1, true, &setting, s->why,
-                         sizeof s->why) &&
-           config_set(&copy, setting.words, setting.count, &is_client, s->why, sizeof s->why);
+    if (!grammar_match(&grammar_settings, m.words + 1, m.count - 1, true, &setting, s->why, sizeof s->why))
+        return false;
+    if (command_asks_for_root(&setting))
+        return session_fail(s, "type set keymanager root alone: it asks for the certificate");
+    return config_set(&copy, setting.words, setting.count, &is_client, s->why, sizeof s->why);
 }
 
 /* ---- running ---- */

@@ -41,6 +41,8 @@ command_run command_help;
 const char *command_word(const struct grammar_match *match, size_t i, char *out, size_t cap);
 /* The words from `from` on as a line again, quoted where needed. */
 void command_join(const struct grammar_match *match, size_t from, struct buf *out);
+/* Whether a setting as it was typed is `keymanager root` without a value. */
+bool command_asks_for_root(const struct grammar_match *setting);
 /* Reads a PEM text into der; in a script its lines follow the command. True, or false with why. 0 bytes and
  * true: an empty line came where `blank_ends`. */
 bool command_read_pem(struct session *session, const char *label, bool blank_ends, uint8_t *der,

@@ -283,6 +283,9 @@ class Prompt(Console):
         self.expect("1 errors. Nothing was run")
         self.expect("kms1> ")
         self.assertIn("none", self.say("show changes", "kms1> "))
+        self.tty.send("set dns 192.0.2.53\rset keymanager root\r")
+        self.expect("line 2: type set keymanager root alone")
+        self.expect("kms1> ")
 
     def test_answers_are_not_typed_ahead(self):
         """A question with consequences does not take what was typed before it."""
