@@ -35,33 +35,35 @@ struct entry_change {
 };
 
 struct catalogue_entry {
+    /* What every Get reads stands together. */
     uint8_t uid[UUID_BYTES];
-    uint8_t record_id[RECORD_ID_BYTES]; /* of stored_generation in the key manager */
-    uint32_t serial;                    /* of this use of the slot; never 0 */
-    uint32_t chain;                     /* next slot with the same hash of the Unique Identifier, or free */
+    uint32_t serial;  /* of this use of the slot; never 0 */
+    uint32_t chain;   /* next slot with the same hash of the Unique Identifier, or free */
     arena_ref record; /* committed; 0: not visible to anybody: new, or stored there and not read yet */
-    arena_ref next;   /* the change under way */
     uint16_t record_len;
-    uint16_t next_len;
-    uint32_t generation;        /* of the committed record */
-    uint32_t stored_generation; /* that the key manager has; 0 none */
-    uint32_t uploading;         /* generation under way to it in the background; 0 none */
-    uint32_t segment;           /* of the journal, that holds the record */
-    uint32_t pass;              /* last reconciliation that saw the record in the key manager */
-    uint8_t scope;
     bool in_use;
-    bool dirty;         /* in the list of records that the key manager lacks */
-    bool active;        /* in the list of changes under way */
-    bool finding;       /* its living records are being asked for */
-    bool looked;        /* they were, and nothing is newer: a change may be sent */
-    bool fresh_spent;   /* served since start, though the record still says Fresh */
+    bool fresh_spent;       /* served since start, though the record still says Fresh */
+    uint32_t served;        /* order of the last Get; 0 never since start */
+    uint32_t served_unix_s; /* 0 never */
+
+    arena_ref next; /* the change under way */
+    uint16_t next_len;
+    uint8_t scope;
+    bool dirty;                         /* in the list of records that the key manager lacks */
+    bool active;                        /* in the list of changes under way */
+    bool finding;                       /* its living records are being asked for */
+    bool looked;                        /* they were, and nothing is newer: a change may be sent */
+    uint8_t record_id[RECORD_ID_BYTES]; /* of stored_generation in the key manager */
+    uint32_t generation;                /* of the committed record */
+    uint32_t stored_generation;         /* that the key manager has; 0 none */
+    uint32_t uploading;                 /* generation under way to it in the background; 0 none */
+    uint32_t segment;                   /* of the journal, that holds the record */
+    uint32_t pass;                      /* last reconciliation that saw the record in the key manager */
     uint32_t missed_ms; /* low bits of when its record in the key manager was not found; 0: it is there */
     uint32_t list_next, list_previous; /* in the dirty list */
     uint32_t active_next;
-    uint32_t due_ms;        /* low bits of the moment when a dirty record goes to the key manager */
-    uint32_t created;       /* order of creation */
-    uint32_t served;        /* order of the last Get; 0 never since start */
-    uint32_t served_unix_s; /* 0 never */
+    uint32_t due_ms;  /* low bits of the moment when a dirty record goes to the key manager */
+    uint32_t created; /* order of creation */
     struct entry_change change;
 };
 

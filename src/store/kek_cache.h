@@ -38,6 +38,12 @@ void kek_cache_init(struct kek_cache *cache);
 /* READY: *key points to 32 bytes, for this turn. FAILED: *result says how; asked again after the back-off. */
 MUST_USE enum ask kek_ask(struct kek_cache *cache, uint32_t slot, struct clock now, const uint8_t **key,
                           enum keymgr_result *result);
+/* This slot is asked for in a moment: brings it into the processor's cache. */
+static inline void kek_expect(const struct kek_cache *cache, uint32_t slot)
+{
+    __builtin_prefetch(cache->keks[slot].key);
+    __builtin_prefetch(&cache->keks[slot].phase);
+}
 /* The next slot whose KEK has to be fetched, marked as asked for; NO_SLOT_32 when there is none. */
 uint32_t kek_next_wanted(struct kek_cache *cache);
 /* Puts a slot back that could not be asked for after all. */
