@@ -48,6 +48,9 @@ $(VENDOR): vendor ;
 # Speed is for what serves keys. (What a length can be depends on inlining: so does that warning.)
 $(OTHERS:src/%.c=$(OUT)/obj/%.o): CFLAGS += -Os -Wno-format-truncation
 
+# These two are there to do without the C library's memcpy and memset.
+$(OUT)/obj/base/copy.o $(OUT)/obj/base/wipe.o: CFLAGS += -fno-tree-loop-distribute-patterns
+
 $(OUT)/obj/%.o: src/%.c
 	@mkdir -p $(@D)
 	@echo "compile $<"

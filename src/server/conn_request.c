@@ -225,11 +225,21 @@ static bool read_header(struct server *s, struct conn *c)
     return true;
 }
 
+/* How much of a request to read at first: its header, or all of it when it is small and here. */
+static size_t first_bytes(const struct conn *c)
+{
+    struct span ahead = tls_ahead(&c->tls);
+    if (ahead.len < TTLV_HEADER)
+        return TTLV_HEADER;
+    size_t whole = TTLV_HEADER + (size_t)be32_get(ahead.ptr + 4);
+    return whole <= MESSAGE_SMALL && whole <= ahead.len ? whole : TTLV_HEADER;
+}
+
 /* Reads what TLS has of the current request. True when it is whole. */
 static bool read_request(struct server *s, struct conn *c)
 {
     for (;;) {
-        size_t wanted = c->message_len != 0 ? c->message_len : TTLV_HEADER;
+        size_t wanted = c->message_len != 0 ? c->message_len : c->in_len != 0 ? TTLV_HEADER : first_bytes(c);
         if (c->in_len == wanted && c->message_len != 0)
             return true;
         if (wanted > MESSAGE_SMALL && c->large == NULL) {
@@ -246,7 +256,7 @@ static bool read_request(struct server *s, struct conn *c)
             c->deadline_ms = s->now.mono_ms + s->config.request_timeout_ms;
         }
         c->in_len += n;
-        if (c->message_len == 0 && c->in_len == TTLV_HEADER && !read_header(s, c))
+        if (c->message_len == 0 && c->in_len >= TTLV_HEADER && !read_header(s, c))
             return false;
     }
 }

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "base/copy.h"
 #include "base/wipe.h"
 #include "crypto/random.h"
 #include "server/tls_resumption.h"
@@ -252,7 +253,7 @@ static void feed(struct tls *tls)
     int parts = 0;
     while (tls->staged_len != 0 && (into = br_ssl_engine_recvrec_buf(&tls->engine.eng, &room)) != NULL) {
         size_t n = tls->staged_len < room ? tls->staged_len : room;
-        memcpy(into, tls->staged + tls->staged_at, n);
+        copy_short(into, tls->staged + tls->staged_at, n);
         tls->staged_at = (uint16_t)(tls->staged_at + n);
         tls->staged_len = (uint16_t)(tls->staged_len - n);
         br_ssl_engine_recvrec_ack(&tls->engine.eng, n);
@@ -294,10 +295,16 @@ void tls_move(struct tls *tls, int fd)
     count_handshake(tls);
 }
 
+struct span tls_ahead(const struct tls *tls)
+{
+    size_t len = 0;
+    const unsigned char *bytes = br_ssl_engine_recvapp_buf(&tls->engine.eng, &len);
+    return span_of(bytes, bytes == NULL ? 0 : len);
+}
+
 bool tls_readable(const struct tls *tls)
 {
-    size_t len;
-    return br_ssl_engine_recvapp_buf(&tls->engine.eng, &len) != NULL;
+    return tls_ahead(tls).ptr != NULL;
 }
 
 size_t tls_read(struct tls *tls, uint8_t *out, size_t cap)
@@ -307,7 +314,7 @@ size_t tls_read(struct tls *tls, uint8_t *out, size_t cap)
     if (bytes == NULL)
         return 0;
     size_t n = len < cap ? len : cap;
-    memcpy(out, bytes, n);
+    copy_short(out, bytes, n);
     wipe(bytes, n); /* it stays in the engine's buffer else, as long as the client stays */
     if (n != 0)
         br_ssl_engine_recvapp_ack(&tls->engine.eng, n);
@@ -321,7 +328,7 @@ size_t tls_write(struct tls *tls, const uint8_t *in, size_t len)
     if (bytes == NULL)
         return 0;
     size_t n = len < room ? len : room;
-    memcpy(bytes, in, n);
+    copy_short(bytes, in, n);
     br_ssl_engine_sendapp_ack(&tls->engine.eng, n);
     br_ssl_engine_flush(&tls->engine.eng, 0);
     return n;

@@ -119,7 +119,10 @@ void tls_move(struct tls *tls, int fd);
 
 /* Whether bytes were received that tls_move has not given to the engine yet, though it would take them. */
 bool tls_staged(const struct tls *tls);
-/* Whether the peer's bytes wait to be taken by tls_read. */
+/* The peer's bytes that wait to be taken by tls_read, as far as they lie together; empty when there are none.
+ */
+struct span tls_ahead(const struct tls *tls);
+/* Whether there are such bytes. */
 bool tls_readable(const struct tls *tls);
 /* Takes up to `cap` bytes that the peer sent. */
 size_t tls_read(struct tls *tls, uint8_t *out, size_t cap);

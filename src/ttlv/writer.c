@@ -2,6 +2,7 @@
 #include "ttlv/writer.h"
 
 #include "base/bytes.h"
+#include "base/copy.h"
 
 /* Room for len bytes behind what is written, or NULL. */
 static uint8_t *reserve(struct ttlv_writer *writer, size_t len)
@@ -43,7 +44,7 @@ void ttlv_put_value(struct ttlv_writer *writer, uint32_t tag, enum ttlv_type typ
     if (at == NULL || value.len == 0)
         return;
     be64_put(at + ttlv_padded(value.len) - 8, 0); /* whatever padding there is stands here */
-    memcpy(at, value.ptr, value.len);
+    copy_short(at, value.ptr, value.len);
 }
 
 static void put_four(struct ttlv_writer *writer, uint32_t tag, enum ttlv_type type, uint32_t value)
@@ -104,5 +105,5 @@ void ttlv_put_whole(struct ttlv_writer *writer, struct span whole)
 {
     uint8_t *at = reserve(writer, whole.len);
     if (at != NULL && whole.len != 0)
-        memcpy(at, whole.ptr, whole.len);
+        copy_short(at, whole.ptr, whole.len);
 }

@@ -2,6 +2,7 @@
 #include "support/check.h"
 
 #include "base/bytes.h"
+#include "base/copy.h"
 #include "base/wipe.h"
 
 static void most_significant_byte_first(void **state)
@@ -22,14 +23,43 @@ static void most_significant_byte_first(void **state)
     assert_int_equal(out[8], 0x77);
 }
 
+/* Longer than any block that they are made of. */
+#define MOST   150
+#define AROUND 40
+
+/* `bytes` has `len` zeros, or bytes of `from`, at AROUND; what it had stays around them. */
+static void check_middle(const uint8_t bytes[MOST + 2 * AROUND], const uint8_t *from, size_t len)
+{
+    for (size_t i = 0; i < MOST + 2 * AROUND; i++) {
+        bool inside = i >= AROUND && i < AROUND + len;
+        uint8_t expected = !inside ? 0xaa : from != NULL ? from[i - AROUND] : 0;
+        assert_int_equal(bytes[i], expected);
+    }
+}
+
 static void wiping_leaves_zeros_and_nothing_else(void **state)
 {
     (void)state;
-    uint8_t bytes[5] = {1, 2, 3, 4, 5};
-    wipe(bytes + 1, 3);
-    assert_memory_equal(bytes, "\1\0\0\0\5", 5);
-    wipe(bytes, 0);
-    assert_int_equal(bytes[0], 1);
+    uint8_t bytes[MOST + 2 * AROUND];
+    for (size_t len = 0; len <= MOST; len++) {
+        memset(bytes, 0xaa, sizeof bytes);
+        wipe(bytes + AROUND, len);
+        check_middle(bytes, NULL, len);
+    }
+}
+
+static void copying_takes_every_byte_and_no_other(void **state)
+{
+    (void)state;
+    uint8_t from[MOST], to[MOST + 2 * AROUND];
+    for (size_t i = 0; i < MOST; i++)
+        from[i] = (uint8_t)(i + 1);
+    for (size_t at = 0; at < 3; at++)
+        for (size_t len = 0; at + len <= MOST; len++) {
+            memset(to, 0xaa, sizeof to);
+            copy_short(to + AROUND, from + at, len);
+            check_middle(to, from + at, len);
+        }
 }
 
 static void compares_every_byte(void **state)
@@ -54,7 +84,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(most_significant_byte_first),
         cmocka_unit_test(wiping_leaves_zeros_and_nothing_else),
+        cmocka_unit_test(copying_takes_every_byte_and_no_other),
         cmocka_unit_test(compares_every_byte),
     };
-    return cmocka_run_group_tests_name("base/bytes, base/wipe", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("base/bytes, base/copy, base/wipe", tests, NULL, NULL);
 }
