@@ -66,7 +66,8 @@
 #define SERVING                                                                                              \
     ALLOW(read), ALLOW(write), ALLOW(close), POLLS, ALLOW(accept4), ALLOW(recvfrom), ALLOW(sendto),          \
         ALLOW(recvmsg), ALLOW(sendmsg), ALLOW(shutdown), ALLOW(getrandom), ALLOW(clock_gettime),             \
-        ALLOW(wait4), ALLOW(exit), ALLOW(exit_group), ALLOW(rt_sigreturn), ALLOW(restart_syscall)
+        ALLOW(timerfd_settime), ALLOW(wait4), ALLOW(exit), ALLOW(exit_group), ALLOW(rt_sigreturn),           \
+        ALLOW(restart_syscall)
 /* Calls to a key manager over the network: connections, and the files that tell the name servers. */
 #define CALLING                                                                                              \
     ALLOW(connect), ALLOW(bind), ALLOW(getsockname), ALLOW(getpeername), ALLOW(getsockopt),                  \

@@ -334,6 +334,14 @@ static bool open_store(struct server *s, char *why, size_t cap)
            store_open(&s->store, keymgr, &s->disk, &s->ops, &s->log, s->now, why, cap) == STATUS_OK;
 }
 
+static bool open_loop(struct server *s, char *why, size_t cap)
+{
+    if (loop_open(s))
+        return true;
+    snprintf(why, cap, "the sockets cannot be watched: %s", strerror(errno));
+    return false;
+}
+
 static bool start(struct server *s, const struct disk_ops *ops, char *why, size_t cap)
 {
     if (!open_folder(s, why, cap))
@@ -349,7 +357,7 @@ static bool start(struct server *s, const struct disk_ops *ops, char *why, size_
         return false;
     set_up_rooms(s);
     return identity_load(s, why, cap) == STATUS_OK && read_clients(s, why, cap) && open_store(s, why, cap) &&
-           listen_kmip(s, why, cap) && listen_control(s, why, cap);
+           listen_kmip(s, why, cap) && listen_control(s, why, cap) && open_loop(s, why, cap);
 }
 
 static void announce(struct server *s)

@@ -131,6 +131,9 @@ struct server {
     int listen_fd;
     int control_fd;
     int signal_fd;
+    int rare_fds[2]; /* these and the timer: see loop.c */
+    int timer_fd;
+    uint64_t timer_ms; /* when it ends */
     struct disk_ops ops;
     struct disk disk;
     struct store store;

@@ -196,6 +196,18 @@ class Slots(Case):
                 thread.join(world.PATIENCE)
             self.assertEqual(served, [self.key] * 4)
 
+    def test_a_full_server_sleeps(self):
+        """Those who wait for a slot cost nothing meanwhile, though they stand before the listener all the time."""
+        with contextlib.ExitStack() as stack:
+            for _ in range(8):
+                self.assertEqual(stack.enter_context(self.connect()).get(self.uid), self.key)
+            for _ in range(4):
+                stack.enter_context(client.plain_socket(self.server))
+            time.sleep(0.3)
+            before = self.server.cpu_seconds()
+            time.sleep(2)
+            self.assertLess(self.server.cpu_seconds() - before, 1)
+
     def test_silent_clients_make_room(self):
         """All slots taken by clients that say nothing: an enrolled one gets in after their grace of 2 s."""
         with contextlib.ExitStack() as stack:

@@ -286,6 +286,11 @@ class Server:
         found = re.findall(r"(\d+) (%s)\b" % words, self.console("show", "status"))
         return {word: int(number) for number, word in found}
 
+    def cpu_seconds(self):
+        """Return the CPU time of the server's process so far."""
+        with open("/proc/%d/schedstat" % self.process.pid, encoding="ascii") as file:
+            return int(file.read().split()[0]) / 1e9
+
     def process_status(self):
         """Return the fields of /proc/PID/status."""
         with open("/proc/%d/status" % self.process.pid, encoding="ascii") as file:

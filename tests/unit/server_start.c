@@ -281,6 +281,7 @@ static void turns_of_the_loop(void **state)
     size_t got = 0;
     h->server.now = h->server.store.now = clock_read();
     h->server.signal_fd = signals();
+    assert_true(loop_open(&h->server));
     h->server.tls.trust.now_s = PEER_NOW;
     peer_identity_make(one, "one", 0);
     assert_int_equal(clients_add(h->server.clients, span_of_text("one"), peer_der(one)), STATUS_OK);
@@ -308,6 +309,9 @@ static void turns_of_the_loop(void **state)
     loop_run(&h->server);
     assert_true(h->server.stop);
     close(h->server.signal_fd);
+    close(h->server.rare_fds[0]);
+    close(h->server.rare_fds[1]);
+    close(h->server.timer_fd);
     house_free(h);
     free(peer);
     free(one);
