@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "crowd.h"
 #include "modes.h"
@@ -233,10 +234,9 @@ static uint64_t most_requests(const struct exchange *x)
     return o->requests > 0 ? o->requests : UINT64_MAX;
 }
 
-static void measure(struct exchange *x, struct crowd *c)
+static void window(struct exchange *x, struct crowd *c)
 {
     const struct options *o = x->options;
-    settle(o->pause);
     bool by_count = o->requests > 0 || x->kind == FILL_STORE || x->kind == DESCRIBE_KEY;
     if (o->warmup > 0 && !by_count)
         phase(x, c, o->warmup, UINT64_MAX);
@@ -244,6 +244,16 @@ static void measure(struct exchange *x, struct crowd *c)
     phase(x, c, o->seconds, most_requests(x));
     result_end(&x->result, o);
     result_print(&x->result, o);
+}
+
+static void measure(struct exchange *x, struct crowd *c)
+{
+    char byte;
+    settle(x->options->pause);
+    if (x->options->steered == 0)
+        window(x, c);
+    while (x->options->steered != 0 && read(STDIN_FILENO, &byte, 1) == 1)
+        window(x, c);
 }
 
 static void prepare(struct exchange *x, const struct options *o)

@@ -47,12 +47,49 @@ def run(server, mode, identities, kind="rsa", **options):
     values = _read(done.stdout)
     if done.returncode != 0 or not values:
         raise Unmeasured("%s %s: %s" % (server.name, mode, (done.stderr or done.stdout).strip()))
+    return _checked(server, mode, values)
+
+
+def _checked(server, mode, values):
     if values["failed"] > 0:
         raise Unmeasured("%s %s: %d of %d requests failed, last Result Reason 0x%x" % (
             server.name, mode, values["failed"], values["failed"] + values["done"], int(values["reason"])))
     if values["lost"] > 0:
         raise Unmeasured("%s %s: %d connections were lost" % (server.name, mode, values["lost"]))
     return values
+
+
+class Steered:
+    """Connections that stay open while the with block runs and ask for one window at a time: so two servers are
+    measured in turn, many times a second, with nothing in between that only one of them does."""
+
+    def __init__(self, server, mode, identities, **options):
+        self.server = server
+        self.mode = mode
+        self.words = command(server, mode, identities, steered=1, **options)
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+                                        preexec_fn=pinned(LOAD_CORE))
+        return self
+
+    def window(self):
+        """The figures of one window, as a dict of floats."""
+        try:
+            self.process.stdin.write("\n")
+        except BrokenPipeError:
+            pass
+        values = _read(self.process.stdout.readline())
+        if not values:
+            raise Unmeasured("%s %s: the load generator has ended" % (self.server.name, self.mode))
+        return _checked(self.server, self.mode, values)
+
+    def __exit__(self, *unused):
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
+        self.process.wait(30)
 
 
 class Held:

@@ -38,6 +38,7 @@ static const struct row {
     {"--pid", NUMBER, 1u << 22, offsetof(struct options, pid)},
     {"--connections", NUMBER, 4096, offsetof(struct options, connections)},
     {"--requests", NUMBER, 100000000, offsetof(struct options, requests)},
+    {"--steered", NUMBER, 1, offsetof(struct options, steered)},
     {"--sequential", NUMBER, 1, offsetof(struct options, sequential)},
     {"--each", NUMBER, 1000, offsetof(struct options, each)},
     {"--first", NUMBER, 10000000, offsetof(struct options, first)},

@@ -18,6 +18,7 @@ struct options {
     unsigned pid; /* server whose CPU time is measured; 0: none */
     unsigned connections;
     unsigned requests;   /* instead of seconds: this many requests in all; 0: by time */
+    unsigned steered;    /* get, echo: a window for each byte of standard input, until that ends */
     unsigned sequential; /* take identifiers in order, not at random */
     unsigned each;       /* handshake, resume: Gets on each connection */
     unsigned first;      /* create, fill, locate-name: number of the first object */

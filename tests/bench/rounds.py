@@ -15,6 +15,7 @@ SCALE = ["get", "create", "locate-name", "locate-uid"]
 CREATES_A_WINDOW = 400
 NAME_EVERY = 2            # of the objects that fill a store
 WARMUP = 0.03             # seconds before a short window
+PAIR_WARMUP = 0.003       # on connections that are warm: for what the other server has put out of the caches
 FLUSHED = 2.3             # seconds after which the server has written what was created, its flush window being two
 
 
@@ -26,6 +27,8 @@ class Plan:
         self.rounds = 1 if quick else 4
         self.storm_rounds = 1 if quick else 3
         self.slices = 4 if quick else 5        # windows a round of what is compared, in turn with the other's
+        self.pairs = 50 if quick else 40       # of windows a round, where two are measured in turn on warm connections
+        self.pair_window = 0.02
         self.window = 0.15
         self.handshake_window = 0.4
         self.storm_window = 3.0 if quick else 5.0
@@ -104,21 +107,46 @@ class Rounds:
         self._run(whom, "get", connections=8, requests=self.objects.get(whom, 0), seconds=60, sequential=1,
                   uids=self.uids(whom))
 
-    def _get(self, whom, crowd, window, **options):
-        mode = "get" if whom in ("ours", "pykmip") else "echo"
-        if mode == "get":
-            options["uids"] = self.uids(whom)
-        values = self._run(whom, mode, connections=crowd, seconds=window, **options)
+    def _get_mode(self, whom, options):
+        if whom not in ("ours", "pykmip"):
+            return "echo", options
+        return "get", dict(options, uids=self.uids(whom))
+
+    def _keep_get(self, whom, crowd, values):
         if values:
             values["cpu_each_us"] += values["child_each_us"]
         self._keep("get %d" % crowd, whom, values,
                    {"rate": "rate", "cpu": "cpu_each_us", "p50": "p50_us", "p99": "p99_us"})
 
+    def _get(self, whom, crowd, window):
+        mode, options = self._get_mode(whom, {"connections": crowd, "seconds": window})
+        self._keep_get(whom, crowd, self._run(whom, mode, **options))
+
+    def _steered(self, whom, crowd):
+        mode, options = self._get_mode(whom, {"connections": crowd, "seconds": self.plan.pair_window,
+                                              "warmup": PAIR_WARMUP})
+        return load.Steered(self.servers[whom], mode, self.identities, **options)
+
+    def _get_pairs(self, crowd):
+        """Ours and the echo in turn; the ratio is that of two windows side by side, so that the machine, which is
+        faster in one second than in the next, cancels out."""
+        if self.servers["ours"] is None or self.servers["echo"] is None:
+            return
+        try:
+            with self._steered("ours", crowd) as ours, self._steered("echo", crowd) as echo:
+                lanes = {"ours": ours, "echo": echo}
+                for _ in range(self.plan.pairs):
+                    pair = {whom: lanes[whom].window() for whom in self._in_turn(["ours", "echo"])}
+                    for whom, values in pair.items():
+                        self._keep_get(whom, crowd, values)
+                    self.figures.add("get %d against echo" % crowd, "ours",
+                                     pair["ours"]["cpu_each_us"] / pair["echo"]["cpu_each_us"])
+        except Unmeasured as problem:
+            self.problems.append(str(problem))
+
     def warm_gets(self):
         for crowd in CROWDS:
-            for _ in self._slices(self.plan.slices):
-                for whom in self._in_turn(["ours", "echo"]):
-                    self._get(whom, crowd, self.plan.window, warmup=WARMUP)
+            self._get_pairs(crowd)
             self._get("openssl", crowd, self.plan.window)
             # PyKMIP's 64 connections take seconds to open; the ratio does not need more than one such window.
             if crowd != CROWDS[-1] or self.round == 0:
