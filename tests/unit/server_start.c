@@ -317,6 +317,38 @@ static void turns_of_the_loop(void **state)
     free(one);
 }
 
+/* What is due before the timer ends sets it anew. */
+static void the_timer_is_that_of_what_is_due_first(void **state)
+{
+    (void)state;
+    struct peer_identity *one = calloc(1, sizeof *one);
+    struct peer *peer = calloc(1, sizeof *peer);
+    struct house *h = house_new();
+    struct server *s = &h->server;
+    s->now = s->store.now = clock_read();
+    assert_true(loop_open(s));
+    peer_identity_make(one, "one", 0);
+    struct conn *c = house_connect(h, peer, 1, one);
+    assert_non_null(c);
+    /* A turn that the peer's bytes end leaves the timer as it was. */
+    for (int i = 0; i < 10 && s->timer_ms <= s->now.mono_ms + 200; i++) {
+        peer_move(peer);
+        loop_turn(s);
+    }
+    assert_int_equal(s->live_count, 1);
+    assert_true(s->timer_ms > s->now.mono_ms + 200);
+    uint64_t soon = c->deadline_ms = s->now.mono_ms + 100;
+    loop_turn(s);
+    assert_true(s->timer_ms <= soon);
+    peer_end(peer);
+    close(s->rare_fds[0]);
+    close(s->rare_fds[1]);
+    close(s->timer_fd);
+    house_free(h);
+    free(peer);
+    free(one);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -326,6 +358,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_plan_adds_up, begin, end),
         cmocka_unit_test(the_sandbox_holds),
         cmocka_unit_test(turns_of_the_loop),
+        cmocka_unit_test(the_timer_is_that_of_what_is_due_first),
     };
     return cmocka_run_group_tests_name("server/serve, server/sandbox, server/loop", tests, NULL, NULL);
 }
