@@ -9,10 +9,22 @@ static struct tls *tls_of(br_ssl_server_context *engine)
     return (struct tls *)(void *)engine; /* `engine` stands first in struct tls */
 }
 
-/* Four places for each session identifier, which is random. */
+/* Places for each session identifier, which is random; the newest session stands first. */
+#define SET 4
+
 static struct tls_session *session_set(struct tls_server *server, const unsigned char *id)
 {
-    return &server->sessions[be32_get(id) % (TLS_SESSIONS / 4) * 4];
+    return &server->sessions[be32_get(id) % (TLS_SESSIONS / SET) * SET];
+}
+
+/* The first place of a set; the others move on, up to one that is free or the oldest, which is forgotten. */
+static struct tls_session *make_place(struct tls_session *set)
+{
+    size_t last = 0;
+    while (last < SET - 1 && set[last].parameters.session_id_len != 0)
+        last++;
+    memmove(set + 1, set, last * sizeof *set);
+    return set;
 }
 
 static void cache_save(const br_ssl_session_cache_class **context, br_ssl_server_context *engine,
@@ -23,11 +35,7 @@ static void cache_save(const br_ssl_session_cache_class **context, br_ssl_server
     if (parameters->session_id_len != sizeof parameters->session_id ||
         (tls->trust.client < 0 && tls->trust.authority < 0))
         return;
-    struct tls_session *set = session_set(server, parameters->session_id);
-    struct tls_session *place = &set[parameters->session_id[4] % 4];
-    for (size_t i = 0; i < 4; i++)
-        if (set[i].parameters.session_id_len == 0)
-            place = &set[i];
+    struct tls_session *place = make_place(session_set(server, parameters->session_id));
     place->parameters = *parameters;
     place->client = tls->trust.client;
     place->authority = tls->trust.client < 0 ? tls->trust.authority : -1;
@@ -51,7 +59,7 @@ static int cache_load(const br_ssl_session_cache_class **context, br_ssl_server_
     struct tls_server *server = ((struct tls_cache *)(void *)context)->server;
     struct tls *tls = tls_of(engine);
     struct tls_session *set = session_set(server, parameters->session_id);
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < SET; i++) {
         struct tls_session *s = &set[i];
         if (s->parameters.session_id_len != sizeof s->parameters.session_id ||
             memcmp(s->parameters.session_id, parameters->session_id, sizeof s->parameters.session_id) != 0)

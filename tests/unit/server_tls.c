@@ -314,6 +314,32 @@ static void goodbye_from_either_side(void **state)
     assert_memory_equal(tls, &none, sizeof none);
 }
 
+/* The session with the number `n`; all numbers are for the same places of the cache. */
+static br_ssl_session_parameters session_numbered(uint8_t n)
+{
+    br_ssl_session_parameters session = {.session_id_len = 32, .version = BR_TLS12};
+    memset(session.session_id, 0, sizeof session.session_id);
+    session.session_id[4] = session.session_id[31] = n;
+    return session;
+}
+
+/* Of more sessions than have a place, those that were made last are kept. */
+static void the_oldest_session_is_forgotten(void **state)
+{
+    (void)state;
+    const br_ssl_session_cache_class **cache = &server->cache.vtable;
+    tls->trust.client = 0;
+    tls->trust.client_serial = clients->clients[0].serial;
+    for (uint8_t n = 1; n <= 50; n++) {
+        br_ssl_session_parameters made = session_numbered(n);
+        (*cache)->save(cache, &tls->engine, &made);
+        for (uint8_t k = 1; k <= n; k++) {
+            br_ssl_session_parameters offered = session_numbered(k);
+            assert_int_equal((*cache)->load(cache, &tls->engine, &offered), k + 4 > n);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -326,6 +352,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(bytes_one_by_one, begin, end),
         cmocka_unit_test_setup_teardown(broken_records_close, begin, end),
         cmocka_unit_test_setup_teardown(goodbye_from_either_side, begin, end),
+        cmocka_unit_test_setup_teardown(the_oldest_session_is_forgotten, begin, end),
     };
     return cmocka_run_group_tests_name("server/tls", tests, begin_group, end_group);
 }
